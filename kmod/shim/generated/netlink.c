@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause)
+/* Do not edit directly, auto-generated from: */
+/*	Documentation/netlink/specs/eccp.yaml */
+/* YNL-GEN kernel source */
+/* To regenerate run: tools/net/ynl/ynl-regen.sh */
+
+#include <net/netlink.h>
+#include <net/genetlink.h>
+
+#include "netlink.h"
+
+#include <uapi/linux/eccp.h>
+
+/* Integer value ranges */
+static const struct netlink_range_validation eccp_a_move_to_ifindex_range = {
+	.min	= 1ULL,
+	.max	= S32_MAX,
+};
+
+static const struct netlink_range_validation eccp_a_settings_retry_first_ms_range = {
+	.min	= 20ULL,
+	.max	= 60000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_retry_max_ms_range = {
+	.min	= 20ULL,
+	.max	= 60000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_connect_timeout_ms_range = {
+	.min	= 100ULL,
+	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_move_timeout_ms_range = {
+	.min	= 1000ULL,
+	.max	= 86400000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_probe_ms_range = {
+	.min	= 50ULL,
+	.max	= 60000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_keepalive_ms_range = {
+	.min	= 1000ULL,
+	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_draining_ms_range = {
+	.min	= 1000ULL,
+	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_max_connections_range = {
+	.min	= 1ULL,
+	.max	= 1048576ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_max_half_open_range = {
+	.min	= 1ULL,
+	.max	= 65536ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_max_control_rate_range = {
+	.min	= 1ULL,
+	.max	= 1000000ULL,
+};
+
+/* ECCP_CMD_CONNECTION_GET - do */
+static const struct nla_policy eccp_connection_get_nl_policy[ECCP_A_CONNECTION_ID + 1] = {
+	[ECCP_A_CONNECTION_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
+};
+
+/* ECCP_CMD_FLOW_GET - do */
+static const struct nla_policy eccp_flow_get_nl_policy[ECCP_A_FLOW_LOCAL_ID + 1] = {
+	[ECCP_A_FLOW_LOCAL_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
+};
+
+/* ECCP_CMD_FLOW_MOVE - do */
+static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX + 1] = {
+	[ECCP_A_MOVE_FLOW_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
+	[ECCP_A_MOVE_TO_IPV4] = { .type = NLA_BE32, },
+	[ECCP_A_MOVE_TO_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[ECCP_A_MOVE_TO_IFINDEX] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_move_to_ifindex_range),
+};
+
+/* ECCP_CMD_SETTINGS_SET - do */
+static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MAX_CONTROL_RATE + 1] = {
+	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
+	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
+	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 2),
+	[ECCP_A_SETTINGS_RETRY_FIRST_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_retry_first_ms_range),
+	[ECCP_A_SETTINGS_RETRY_MAX_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_retry_max_ms_range),
+	[ECCP_A_SETTINGS_CONNECT_TIMEOUT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_connect_timeout_ms_range),
+	[ECCP_A_SETTINGS_MOVE_TIMEOUT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_move_timeout_ms_range),
+	[ECCP_A_SETTINGS_PROBE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_probe_ms_range),
+	[ECCP_A_SETTINGS_KEEPALIVE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_keepalive_ms_range),
+	[ECCP_A_SETTINGS_DRAINING_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_draining_ms_range),
+	[ECCP_A_SETTINGS_MAX_CONNECTIONS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_connections_range),
+	[ECCP_A_SETTINGS_MAX_FLOWS] = NLA_POLICY_RANGE(NLA_U32, 1, 16),
+	[ECCP_A_SETTINGS_MAX_ADDRESSES] = NLA_POLICY_RANGE(NLA_U32, 1, 16),
+	[ECCP_A_SETTINGS_MAX_HALF_OPEN] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_half_open_range),
+	[ECCP_A_SETTINGS_MAX_CONTROL_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_control_rate_range),
+};
+
+/* Ops table for eccp */
+static const struct genl_split_ops eccp_nl_ops[] = {
+	{
+		.cmd	= ECCP_CMD_INFO_GET,
+		.doit	= eccp_nl_info_get_doit,
+		.flags	= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_CONNECTION_GET,
+		.doit		= eccp_nl_connection_get_doit,
+		.policy		= eccp_connection_get_nl_policy,
+		.maxattr	= ECCP_A_CONNECTION_ID,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= ECCP_CMD_CONNECTION_GET,
+		.dumpit	= eccp_nl_connection_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= ECCP_CMD_FLOW_GET,
+		.doit		= eccp_nl_flow_get_doit,
+		.policy		= eccp_flow_get_nl_policy,
+		.maxattr	= ECCP_A_FLOW_LOCAL_ID,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= ECCP_CMD_FLOW_GET,
+		.dumpit	= eccp_nl_flow_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= ECCP_CMD_FLOW_MOVE,
+		.doit		= eccp_nl_flow_move_doit,
+		.policy		= eccp_flow_move_nl_policy,
+		.maxattr	= ECCP_A_MOVE_TO_IFINDEX,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= ECCP_CMD_SETTINGS_GET,
+		.doit	= eccp_nl_settings_get_doit,
+		.flags	= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_SETTINGS_SET,
+		.doit		= eccp_nl_settings_set_doit,
+		.policy		= eccp_settings_set_nl_policy,
+		.maxattr	= ECCP_A_SETTINGS_MAX_CONTROL_RATE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= ECCP_CMD_STATS_GET,
+		.doit	= eccp_nl_stats_get_doit,
+		.flags	= GENL_CMD_CAP_DO,
+	},
+};
+
+static const struct genl_multicast_group eccp_nl_mcgrps[] = {
+	[ECCP_NLGRP_EVENTS] = { "events", },
+};
+
+struct genl_family eccp_nl_family __ro_after_init = {
+	.name		= ECCP_FAMILY_NAME,
+	.version	= ECCP_FAMILY_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.split_ops	= eccp_nl_ops,
+	.n_split_ops	= ARRAY_SIZE(eccp_nl_ops),
+	.mcgrps		= eccp_nl_mcgrps,
+	.n_mcgrps	= ARRAY_SIZE(eccp_nl_mcgrps),
+};

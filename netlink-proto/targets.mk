@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+.PHONY: netlink-generate netlink-check
+netlink-generate: ## Make the uAPI header and C tables from the netlink specification (KSRC=kernel source)
+	@Documentation/netlink/regenerate "$(KSRC)"
+
+netlink-check: ## Fail if the generated netlink files differ from the specification (KSRC=kernel source)
+	@Documentation/netlink/regenerate --check "$(KSRC)"
