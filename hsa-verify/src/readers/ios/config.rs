@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `show running-config` of Cisco IOS and IOS-XE as typed statements.
+
+use super::acl::{kind_of_number, parse_entry, Acl, AclKind};
+use super::effects::{top_level_effect, Effect};
+use super::interface::{read_interface_line, Interface};
+use super::names::canonical;
+use super::vlans::VlanSet;
+use crate::readers::error::ReadError;
+use crate::readers::notes::{NoteKind, Notes};
+use crate::readers::source::{Line, SourceText};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// `ip route` of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticRoute {
+    /// VRF, `None` for the global table.
+    pub vrf: Option<String>,
+    /// Network address in host order.
+    pub prefix: u32,
+    /// Prefix length.
+    pub len: u8,
+    /// Interface, canonical, if given.
+    pub interface: Option<String>,
+    /// Next hop, if given.
+    pub next_hop: Option<u32>,
+    /// Administrative distance.
+    pub distance: u8,
+    /// Line in the file.
+    pub line: usize,
+}
+
+/// What a configuration says about forwarding.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// File it came from.
+    pub file: String,
+    /// `hostname`, if present.
+    pub hostname: Option<String>,
+    /// Interfaces in the order of the file.
+    pub interfaces: Vec<Interface>,
+    /// Access lists by number or name.
+    pub acls: BTreeMap<String, Acl>,
+    /// VLANs that exist, if the file lists any.
+    pub vlans: Option<VlanSet>,
+    /// Static routes.
+    pub static_routes: Vec<StaticRoute>,
+}
+
+/// What indented lines belong to.
+enum Context {
+    None,
+    Interface(usize),
+    Acl(String, AclKind),
+    /// Lines of a part that has no effect (routing protocols, line vty, names of VLANs).
+    Skip(NoteKind),
+}
+
+struct ConfigReader<'a> {
+    source: &'a SourceText,
+    notes: &'a mut Notes,
+    config: Config,
+    context: Context,
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// A line of an interface, VLAN or route that does not parse. Access-list lines that do not parse
+/// are kept in [`Acl::unusable`]: they matter only if the list is applied.
+pub fn read_config(source: &SourceText, notes: &mut Notes) -> Result<Config, ReadError> {
+    let config = Config { file: source.name.clone(), ..Config::default() };
+    let mut reader = ConfigReader { source, notes, config, context: Context::None };
+    let mut banner: Option<String> = None;
+    let mut ended = false;
+    for line in source.lines() {
+        if let Some(end) = &banner {
+            if line.text.contains(end.as_str()) {
+                banner = None;
+            }
+            continue;
+        }
+        let text = line.text.trim();
+        if text.is_empty() || text.starts_with('!') {
+            continue;
+        }
+        banner = banner_delimiter(line.text);
+        if banner.is_some() {
+            continue;
+        }
+        if line.indent() == 0 && text == "end" {
+            ended = true;
+            continue;
+        }
+        reader.line(line)?;
+    }
+    if let Some(delimiter) = banner {
+        return Err(ReadError::file(
+            &source.name,
+            format!("ends inside a banner that {delimiter:?} should close: the file is cut short"),
+        ));
+    }
+    if !ended && source.ends_mid_line() {
+        reader.notes.of_box(
+            NoteKind::Assumed,
+            "configuration without a final `end`: taken as complete",
+            &source.name,
+        );
+    }
+    Ok(reader.config)
+}
+
+/// `banner motd ^C` starts text that ends with the same delimiter. A banner closed on its own line
+/// opens nothing.
+fn banner_delimiter(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("banner ")?;
+    let (_, after) = rest.trim_start().split_once(' ')?;
+    let after = after.trim_start();
+    let delimiter = if after.starts_with("^C") {
+        "^C".to_owned()
+    } else {
+        after.chars().next()?.to_string()
+    };
+    if after[delimiter.len()..].contains(&delimiter) {
+        return None;
+    }
+    Some(delimiter)
+}
+
+impl ConfigReader<'_> {
+    fn line(&mut self, line: Line<'_>) -> Result<(), ReadError> {
+        // Access lists of some releases are listed without indentation below their header.
+        if line.indent() > 0 && !matches!(self.context, Context::None) {
+            return self.inside(line);
+        }
+        self.context = Context::None;
+        let words = line.words();
+        match words.as_slice() {
+            ["hostname", name, ..] => self.config.hostname = Some(name.trim_matches('"').to_owned()),
+            ["interface", name @ ..] if !name.is_empty() => self.open_interface(&name.concat(), line)?,
+            ["access-list", number, rest @ ..] => self.numbered_entry(number, rest, line),
+            ["ip", "access-list", kind @ ("standard" | "extended"), name, ..] => {
+                let kind =
+                    if *kind == "standard" { AclKind::Standard } else { AclKind::Extended };
+                self.config.acls.entry((*name).to_owned()).or_default();
+                self.context = Context::Acl((*name).to_owned(), kind);
+            }
+            ["vlan", list, ..] if list.starts_with(|c: char| c.is_ascii_digit()) => {
+                let list = words[1..].concat();
+                let set = VlanSet::parse(&list).map_err(|e| self.source.error(line.number, e))?;
+                self.config.vlans.get_or_insert_with(VlanSet::none).add(&set);
+                self.context = Context::Skip(NoteKind::NoEffect);
+            }
+            ["ip", "route", rest @ ..] => self.static_route(rest, line)?,
+            _ => self.other(line),
+        }
+        Ok(())
+    }
+
+    fn inside(&mut self, line: Line<'_>) -> Result<(), ReadError> {
+        match &self.context {
+            Context::Interface(index) => {
+                let interface = &mut self.config.interfaces[*index];
+                read_interface_line(interface, self.source, line, self.notes)
+            }
+            Context::Acl(name, kind) => {
+                let (name, kind) = (name.clone(), *kind);
+                let words = line.words();
+                let words = match words.first() {
+                    Some(w) if w.parse::<u32>().is_ok() => &words[1..],
+                    _ => &words[..],
+                };
+                self.entry(&name, kind, words, line.number);
+                Ok(())
+            }
+            Context::Skip(kind) => {
+                self.notes.command(*kind, line.text.trim(), &self.source.name, line.number);
+                Ok(())
+            }
+            Context::None => Ok(()),
+        }
+    }
+
+    fn open_interface(&mut self, name: &str, line: Line<'_>) -> Result<(), ReadError> {
+        let name = canonical(name);
+        if let Some(first) = self.config.interfaces.iter().find(|i| i.name == name) {
+            return Err(self.source.error(
+                line.number,
+                format!("interface {name} is configured twice, first in line {}", first.line),
+            ));
+        }
+        self.config.interfaces.push(Interface::new(name, line.number));
+        self.context = Context::Interface(self.config.interfaces.len() - 1);
+        Ok(())
+    }
+
+    fn numbered_entry(&mut self, number: &str, rest: &[&str], line: Line<'_>) {
+        let kind = match number.parse::<u32>() {
+            Ok(n) => kind_of_number(n),
+            // ASA style: `access-list NAME extended permit ...`.
+            Err(_) => match rest.first() {
+                Some(&"standard") => Some(AclKind::Standard),
+                Some(&"extended") => Some(AclKind::Extended),
+                _ => None,
+            },
+        };
+        let Some(kind) = kind else {
+            self.note(NoteKind::NotModelled, line);
+            return;
+        };
+        let words = match rest.first() {
+            Some(&("standard" | "extended")) => &rest[1..],
+            _ => rest,
+        };
+        self.config.acls.entry(number.to_owned()).or_default();
+        self.entry(number, kind, words, line.number);
+    }
+
+    fn entry(&mut self, name: &str, kind: AclKind, words: &[&str], line: usize) {
+        let Some(acl) = self.config.acls.get_mut(name) else { return };
+        if words.first() == Some(&"remark") {
+            self.notes.command(NoteKind::NoEffect, "access-list remark", &self.source.name, line);
+            return;
+        }
+        match parse_entry(kind, words, line) {
+            Ok(entry) => acl.entries.push(entry),
+            Err(why) => acl.unusable.push((line, why)),
+        }
+    }
+
+    /// `ip route [vrf V] NETWORK MASK [INTERFACE] [NEXT-HOP] [DISTANCE] [name ..] [track ..]`
+    fn static_route(&mut self, words: &[&str], line: Line<'_>) -> Result<(), ReadError> {
+        let bad = |what: &str| self.source.error(line.number, format!("ip route: {what}"));
+        let (vrf, words) = match words {
+            ["vrf", name, rest @ ..] => (Some((*name).to_owned()), rest),
+            rest => (None, rest),
+        };
+        let [network, mask, rest @ ..] = words else {
+            return Err(bad("network and mask are missing"));
+        };
+        let prefix = ipv4(network).ok_or_else(|| bad("the network is no IPv4 address"))?;
+        let len = ipv4(mask).and_then(mask_len).ok_or_else(|| bad("the mask is no mask"))?;
+        let mut route = StaticRoute {
+            vrf,
+            prefix: prefix & len_mask(len),
+            len,
+            interface: None,
+            next_hop: None,
+            distance: 1,
+            line: line.number,
+        };
+        for word in rest {
+            if let Some(hop) = ipv4(word) {
+                route.next_hop = Some(hop);
+            } else if let Ok(distance) = word.parse() {
+                route.distance = distance;
+            } else if matches!(*word, "name" | "tag" | "permanent" | "track" | "global" | "multicast")
+            {
+                break;
+            } else {
+                route.interface = Some(canonical(word));
+            }
+        }
+        if route.interface.is_none() && route.next_hop.is_none() {
+            return Err(bad("neither an interface nor a next hop"));
+        }
+        self.config.static_routes.push(route);
+        Ok(())
+    }
+
+    fn other(&mut self, line: Line<'_>) {
+        let kind = match top_level_effect(line.text.trim()) {
+            Effect::None => NoteKind::NoEffect,
+            Effect::NotModelled => NoteKind::NotModelled,
+            Effect::Unknown => NoteKind::NotUnderstood,
+        };
+        self.note(kind, line);
+        self.context = Context::Skip(kind);
+    }
+
+    fn note(&mut self, kind: NoteKind, line: Line<'_>) {
+        self.notes.command(kind, line.text.trim(), &self.source.name, line.number);
+    }
+}
+
+/// A dotted address in host order.
+pub fn ipv4(text: &str) -> Option<u32> {
+    text.parse::<Ipv4Addr>().ok().map(u32::from)
+}
+
+/// Length of a contiguous network mask.
+pub fn mask_len(mask: u32) -> Option<u8> {
+    (mask.leading_ones() + mask.trailing_zeros() == 32 || mask == u32::MAX)
+        .then(|| mask.leading_ones() as u8)
+}
+
+/// Network mask of a prefix length.
+pub fn len_mask(len: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0)
+}
