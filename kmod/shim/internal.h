@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the C files of the shim share among themselves. */
+#ifndef ECCP_SHIM_INTERNAL_H
+#define ECCP_SHIM_INTERNAL_H
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/module.h>
+#include <net/inet_connection_sock.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/netns/generic.h>
+#include <net/protocol.h>
+#include <net/route.h>
+#include <net/tcp.h>
+#include <net/udp.h>
+#include <net/udp_tunnel.h>
+
+#include "shim.h"
+
+/*
+ * An interface index that no packet from the wire can carry: inner TCP
+ * endpoints are bound to it, so only this module can reach them.
+ */
+#define SHIM_NOWHERE 0x7ffffff0
+
+/* The part of a flow that packets touch. Path: under the inner socket's lock. */
+struct shim_flow {
+	struct inet_connection_sock_af_ops ops;
+	const struct inet_connection_sock_af_ops *orig;
+	struct socket *inner;
+	struct sock *outer; /* the AF_ECCP socket; under the inner socket's lock */
+	void *owner;
+	void (*state_change)(struct sock *sk);
+	void (*error_report)(struct sock *sk);
+	struct shim_path path;
+	u64 local_id;
+	u64 remote_id;
+	u32 cookie;
+	__wsum pseudo;
+	struct sk_buff_head held;
+	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+
+struct shim_net {
+	struct net *net;
+	void *state;
+	struct rtable *inside; /* what an unwrapped packet is routed by */
+	struct socket *udp4, *udp6;
+	struct sk_buff_head control, syns;
+	struct work_struct control_work, address_work;
+};
+
+/* An AF_ECCP socket. */
+struct shim_sock {
+	struct sock sk;
+	struct socket *inner; /* the TCP endpoint; set at creation or accept */
+	void *state;	      /* Rust's */
+	bool connecting;
+	bool listening;
+};
+
+struct shim_skb_mark {
+	u32 kind;
+};
+
+static inline struct shim_sock *shim_sock(const struct sock *sk)
+{
+	return (struct shim_sock *)sk;
+}
+
+/* The virtual address and port that stand for a flow ID inside TCP. */
+static inline __be32 shim_virtual_addr(u64 id)
+{
+	return htonl(0xf0000000 | ((u32)id & 0x0fffffff));
+}
+
+static inline u16 shim_virtual_port(u64 id)
+{
+	return ((u32)(id >> 28) & 0x7fff) | 0x4000;
+}
+
+static inline u32 shim_overhead(const struct shim_path *path)
+{
+	return SHIM_HEADER_LEN + (path->udp ? sizeof(struct udphdr) : 0) +
+	       (path->v6 ? sizeof(struct ipv6hdr) - sizeof(struct iphdr) : 0);
+}
+
+static inline __be32 shim_v4(const u8 *mapped)
+{
+	return get_unaligned((const __be32 *)(mapped + 12));
+}
+
+extern unsigned int shim_net_id;
+extern struct workqueue_struct *shim_wq;
+int shim_udp_rcv(struct sock *sk, struct sk_buff *skb);
+struct sk_buff *shim_udp_gro_receive(struct sock *sk, struct list_head *head, struct sk_buff *skb);
+int shim_udp_gro_complete(struct sock *sk, struct sk_buff *skb, int offset);
+void shim_flow_apply_route(struct sock *sk, struct shim_flow *flow, struct dst_entry *dst);
+struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,
+			     struct shim_path *chosen);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What Rust may call in C, and what C calls in Rust.
+ *
+ * The C side holds operation tables, inlines and macros, and the fields of
+ * struct tcp_sock. Every decision and all protocol state are in Rust. Objects
+ * declared here without a body belong to C alone; Rust keeps pointers to them.
+ */
+#ifndef ECCP_SHIM_H
+#define ECCP_SHIM_H
+
+#include <linux/in6.h>
+#include <linux/net.h>
+#include <linux/skbuff.h>
+#include <linux/types.h>
+#include <net/sock.h>
+
+#define SHIM_HEADER_LEN 12 /* of a data packet, docs/wire.md */
+#define SHIM_KIND_V6 1	   /* the packet came over IPv6 */
+#define SHIM_KIND_UDP 2	   /* the packet came inside UDP */
+
+struct shim_flow;
+struct shim_net;
+struct shim_work;
+
+/* One way to the peer. Addresses are IPv6 or IPv4-mapped. */
+struct shim_path {
+	u8 local[16];
+	u8 remote[16];
+	u16 local_port;	 /* UDP, host order; 0: native */
+	u16 remote_port;
+	u32 ifindex;	 /* 0: as routing says */
+	u8 v6;
+	u8 udp;
+	u8 usable;
+	u8 pad;
+};
+
+/* Where a received packet came from. */
+struct shim_origin {
+	u8 local[16];
+	u8 remote[16];
+	u16 local_port;
+	u16 remote_port;
+	u32 ifindex;
+	u8 v6;
+	u8 udp;
+	u8 pad[2];
+};
+
+/* What one end tells the other about its TCP endpoint at set-up. */
+struct shim_transport {
+	u32 isn;
+	u32 window;
+	u16 mtu;
+	u8 wscale;
+	u8 pad;
+};
+
+/* What is left of a TCP endpoint that has closed. */
+struct shim_tail {
+	u32 seq;
+	u32 ack;
+	u32 tsval;
+	u32 tsecr;
+	u16 window;
+	u8 aborted;
+	u8 pad;
+};
+
+/* The numbers that a person asks of a flow. */
+struct shim_flow_stats {
+	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+	u32 srtt_us;
+	u32 cwnd;
+	u32 mss;
+	u8 tcp_state;
+	u8 pad[3];
+};
+
+struct shim_address {
+	u8 addr[16];
+	u32 ifindex;
+	u8 v6;
+	u8 local_scope; /* loopback or link-local: never told to a peer */
+	u8 pad[2];
+};
+
+/* tunables that the module was loaded with */
+extern int shim_family;
+extern int shim_protocol;
+
+/* ---- implemented in Rust ---- */
+int eccp_rust_rx(struct sk_buff *skb, u32 kind);
+int eccp_rust_xmit(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow, void *owner);
+bool eccp_rust_pseudo(const u8 *header, __wsum *sum);
+void eccp_rust_icmp(struct net *net, const u8 *header, struct sk_buff *skb, u32 mtu, u32 kind);
+void eccp_rust_inner_closed(void *owner);
+void eccp_rust_work(void *owner, u32 what);
+int eccp_rust_net_init(struct shim_net *sn);
+void eccp_rust_net_exit(void *state);
+void eccp_rust_addresses_changed(void *state);
+int eccp_rust_create(struct sock *sk, int kern);
+int eccp_rust_release(struct sock *sk, struct socket *sock);
+int eccp_rust_bind(struct sock *sk, const u8 *addr, int len);
+int eccp_rust_connect(struct sock *sk, struct socket *sock, const u8 *addr, int len, bool nonblock);
+int eccp_rust_listen(struct sock *sk, struct socket *sock, int backlog);
+int eccp_rust_accept(struct sock *sk, struct socket *sock, struct sock *child, struct socket *newsock, bool nonblock);
+int eccp_rust_getname(struct sock *sk, u8 *addr, int peer);
+u32 eccp_rust_poll(struct sock *sk);
+int eccp_rust_wait_connected(struct sock *sk, bool nonblock);
+int eccp_rust_setsockopt(struct sock *sk, int opt, const u8 *val, u32 len);
+int eccp_rust_getsockopt(struct sock *sk, int opt, u8 *val, u32 len);
+
+/* ---- skb.c ---- */
+u8 *shim_skb_pull(struct sk_buff *skb, u32 len);
+u32 shim_skb_len(const struct sk_buff *skb);
+bool shim_skb_is_host(const struct sk_buff *skb);
+int shim_skb_copy(const struct sk_buff *skb, u8 *to, u32 len);
+void shim_skb_drop(struct sk_buff *skb);
+struct net *shim_skb_net(const struct sk_buff *skb);
+void shim_skb_origin(const struct sk_buff *skb, u32 kind, struct shim_origin *origin);
+u8 *shim_skb_push_header(struct sk_buff *skb);
+u32 shim_skb_tcp_flags(const struct sk_buff *skb, u32 *end_seq, u32 *tsval);
+
+/* ---- rx.c, tx.c, offload.c ---- */
+int shim_rx_register(void);
+void shim_rx_unregister(void);
+int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind);
+bool shim_rx_hold(struct sk_buff *skb, struct shim_flow *flow, u32 kind, u32 limit);
+void shim_rx_release_held(struct shim_flow *flow);
+int shim_tx_route(struct sock *sk, struct shim_flow *flow);
+void shim_tx_udp(struct sk_buff *skb, struct shim_flow *flow);
+int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow);
+int shim_tx_control(struct net *net, const struct shim_path *path, const u8 *packet, u32 len);
+int shim_tx_tail_ack(struct net *net, const struct shim_path *path, struct shim_flow *flow, const struct shim_tail *tail,
+		     u32 tsecr);
+int shim_tx_source(struct net *net, struct shim_path *path);
+void shim_pmtu(struct net *net, struct sk_buff *skb, u32 mtu, u32 kind);
+int shim_offload_register(void);
+void shim_offload_unregister(void);
+
+/* ---- tcp.c: the inner TCP endpoint of a flow ---- */
+struct shim_flow *shim_flow_new(void *owner, u64 local_id);
+void shim_flow_free(struct shim_flow *flow);
+u32 shim_flow_pseudo(const struct shim_flow *flow);
+void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats);
+int shim_tcp_new(struct net *net, struct socket **inner);
+void shim_tcp_inherit(struct socket *inner, struct socket *from);
+void shim_tcp_offer(struct socket *inner, u32 mtu, struct shim_transport *offer);
+int shim_tcp_adopt(struct shim_flow *flow, struct socket *inner, u64 remote_id, const struct shim_path *path,
+		   const struct shim_transport *local, const struct shim_transport *remote);
+void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, bool fresh);
+void shim_tcp_detach_user(struct shim_flow *flow);
+void shim_tcp_attach_user(struct shim_flow *flow, struct sock *outer);
+void shim_tcp_shutdown(struct shim_flow *flow);
+void shim_tcp_abort(struct shim_flow *flow, int err);
+bool shim_tcp_closed(struct shim_flow *flow);
+bool shim_tcp_unread(struct shim_flow *flow);
+void shim_tcp_release(struct shim_flow *flow, struct shim_tail *tail);
+void shim_tcp_drop(struct socket *inner);
+int shim_tcp_rtt_us(struct shim_flow *flow);
+
+/* ---- family.c: AF_ECCP ---- */
+int shim_family_register(void);
+void shim_family_unregister(void);
+void *shim_sk_state(struct sock *sk);
+void shim_sk_set_state(struct sock *sk, void *state);
+struct socket *shim_sk_inner(struct sock *sk);
+void shim_sk_set_inner(struct sock *sk, struct socket *inner);
+void shim_sk_set_connecting(struct sock *sk, bool connecting);
+void shim_sk_set_listening(struct sock *sk, bool listening);
+void shim_sk_error(struct sock *sk, int err);
+int shim_sk_take_error(struct sock *sk);
+void shim_sk_wake(struct sock *sk);
+void shim_sk_hold(struct sock *sk);
+void shim_sk_put(struct sock *sk);
+struct net *shim_sk_net(struct sock *sk);
+u32 shim_sk_bound_dev(struct sock *sk);
+long shim_sk_timeout(struct sock *sk, bool nonblock, bool receive);
+int shim_sk_wait(struct sock *sk, long *timeout, bool (*done)(struct sock *sk));
+int shim_sk_linger(struct sock *sk, long *timeout);
+u32 shim_sk_uid(struct sock *sk);
+bool shim_may_bind_port(struct net *net, u16 port);
+int shim_socket_state(struct socket *sock);
+void shim_socket_set_state(struct socket *sock, int state);
+
+/* ---- netns.c ---- */
+int shim_net_register(void);
+void shim_net_unregister(void);
+void *shim_net_state(struct net *net);
+void shim_net_set_state(struct shim_net *sn, void *state);
+struct net *shim_net_of(struct shim_net *sn);
+int shim_net_open_udp(struct net *net, u16 port);
+void shim_net_close_udp(struct net *net);
+bool shim_net_queue_control(struct net *net, struct sk_buff *skb, u32 kind, bool syn, u32 limit);
+struct sk_buff *shim_net_next_control(struct shim_net *sn, u32 *kind);
+void shim_net_kick(struct net *net);
+u32 shim_net_addresses(struct net *net, struct shim_address *list, u32 max);
+u32 shim_net_inum(struct net *net);
+
+/* ---- sys.c: locks, time, work, random, cryptography ---- */
+int shim_wq_init(void);
+void shim_wq_exit(void);
+struct shim_work *shim_work_new(void *owner, u32 what);
+bool shim_work_arm(struct shim_work *work, u64 delay_us);
+bool shim_work_cancel(struct shim_work *work);
+void shim_work_free(struct shim_work *work);
+u64 shim_now_us(void);
+void shim_random(u8 *buf, u32 len);
+void shim_rcu_lock(void);
+void shim_rcu_unlock(void);
+void shim_rcu_wait(void);
+void shim_rcu_barrier(void);
+void shim_module_get(void);
+void shim_module_put(void);
+bool shim_x25519(u8 *out, const u8 *secret, const u8 *point);
+bool shim_x25519_public(u8 *out, const u8 *secret);
+struct shim_slice {
+	const u8 *ptr;
+	size_t len;
+};
+void shim_sha256(const struct shim_slice *parts, size_t n, u8 *out);
+void shim_hmac_sha256(const u8 *key, size_t key_len, const struct shim_slice *parts, size_t n, u8 *out);
+bool shim_equal(const u8 *a, const u8 *b, size_t len);
+
+#endif

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The inner TCP endpoint of a flow: a native socket of this kernel that is put
+ * straight into ESTABLISHED, known only by the virtual addresses of its flow
+ * IDs, whose packets leave through the flow.
+ *
+ * This is the only file that touches the fields of struct tcp_sock.
+ */
+#include "internal.h"
+
+static struct shim_flow *shim_flow_of(const struct sock *sk)
+{
+	return container_of(inet_csk(sk)->icsk_af_ops, struct shim_flow, ops);
+}
+
+static int shim_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
+{
+	struct shim_flow *flow = shim_flow_of(sk);
+
+	return eccp_rust_xmit(sk, skb, flow, flow->owner);
+}
+
+static int shim_rebuild_header(struct sock *sk)
+{
+	return 0;
+}
+
+static void shim_sk_rx_dst_set(struct sock *sk, const struct sk_buff *skb)
+{
+}
+
+static void shim_mtu_reduced(struct sock *sk)
+{
+	inet_csk(sk)->icsk_pmtu_cookie = 0;
+}
+
+struct shim_flow *shim_flow_new(void *owner, u64 local_id)
+{
+	struct shim_flow *flow = kzalloc(sizeof(*flow), GFP_KERNEL);
+
+	if (!flow)
+		return NULL;
+	flow->owner = owner;
+	flow->local_id = local_id;
+	skb_queue_head_init(&flow->held);
+	return flow;
+}
+
+void shim_flow_free(struct shim_flow *flow)
+{
+	skb_queue_purge(&flow->held);
+	kfree(flow);
+}
+
+u32 shim_flow_pseudo(const struct shim_flow *flow)
+{
+	return (__force u32)flow->pseudo;
+}
+
+void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	stats->rx_packets = READ_ONCE(flow->rx_packets);
+	stats->rx_bytes = READ_ONCE(flow->rx_bytes);
+	stats->tx_packets = READ_ONCE(flow->tx_packets);
+	stats->tx_bytes = READ_ONCE(flow->tx_bytes);
+	if (flow->inner) {
+		const struct tcp_sock *tp = tcp_sk(flow->inner->sk);
+
+		stats->srtt_us = READ_ONCE(tp->srtt_us) >> 3;
+		stats->cwnd = tcp_snd_cwnd(tp);
+		stats->mss = READ_ONCE(tp->mss_cache);
+		stats->tcp_state = READ_ONCE(flow->inner->sk->sk_state);
+	}
+}
+
+int shim_tcp_rtt_us(struct shim_flow *flow)
+{
+	return flow->inner ? READ_ONCE(tcp_sk(flow->inner->sk)->srtt_us) >> 3 : 0;
+}
+
+int shim_tcp_new(struct net *net, struct socket **inner)
+{
+	return sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_TCP, inner);
+}
+
+void shim_tcp_drop(struct socket *inner)
+{
+	sock_release(inner);
+}
+
+/* What an accepted connection takes over from its listener, as in TCP. */
+void shim_tcp_inherit(struct socket *inner, struct socket *from)
+{
+	struct sock *sk = inner->sk, *parent = from->sk;
+
+	lock_sock(sk);
+	sk->sk_rcvbuf = READ_ONCE(parent->sk_rcvbuf);
+	sk->sk_sndbuf = READ_ONCE(parent->sk_sndbuf);
+	sk->sk_userlocks |= READ_ONCE(parent->sk_userlocks) & (SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK);
+	sk->sk_priority = READ_ONCE(parent->sk_priority);
+	sk->sk_mark = READ_ONCE(parent->sk_mark);
+	sk->sk_rcvlowat = READ_ONCE(parent->sk_rcvlowat);
+	sk->sk_pacing_rate = READ_ONCE(parent->sk_pacing_rate);
+	if (sock_flag(parent, SOCK_KEEPOPEN))
+		sock_set_flag(sk, SOCK_KEEPOPEN);
+	tcp_sk(sk)->nonagle = tcp_sk(parent)->nonagle;
+	tcp_sk(sk)->keepalive_time = tcp_sk(parent)->keepalive_time;
+	tcp_sk(sk)->keepalive_intvl = tcp_sk(parent)->keepalive_intvl;
+	tcp_sk(sk)->keepalive_probes = tcp_sk(parent)->keepalive_probes;
+	inet_csk(sk)->icsk_user_timeout = inet_csk(parent)->icsk_user_timeout;
+	inet_sk(sk)->tos = inet_sk(parent)->tos;
+	release_sock(sk);
+}
+
+/* The window scale follows from the largest buffer that autotuning may reach. */
+void shim_tcp_offer(struct socket *inner, u32 mtu, struct shim_transport *offer)
+{
+	struct net *net = sock_net(inner->sk);
+	u32 space = max_t(u32, READ_ONCE(net->ipv4.sysctl_tcp_rmem[2]), READ_ONCE(sysctl_rmem_max));
+
+	memset(offer, 0, sizeof(*offer));
+	offer->isn = get_random_u32();
+	offer->wscale = clamp_t(int, ilog2(space) - 15, 0, TCP_MAX_WSCALE);
+	offer->window = 64240;
+	offer->mtu = min_t(u32, mtu, U16_MAX);
+}
+
+/* An error of the endpoint is the AF_ECCP socket's too. Called with the socket locked. */
+static void shim_inner_error(struct sock *inner)
+{
+	struct shim_flow *flow = shim_flow_of(inner);
+
+	if (flow->outer)
+		WRITE_ONCE(flow->outer->sk_err, READ_ONCE(inner->sk_err));
+	flow->error_report(inner);
+}
+
+/* Tells Rust when an endpoint has closed for good. May be in softirq. */
+static void shim_inner_state(struct sock *inner)
+{
+	struct shim_flow *flow = shim_flow_of(inner);
+
+	flow->state_change(inner);
+	if (inner->sk_state == TCP_CLOSE)
+		eccp_rust_inner_closed(flow->owner);
+}
+
+static int shim_name_endpoint(struct sock *sk, struct shim_flow *flow)
+{
+	struct inet_sock *inet = inet_sk(sk);
+	int err;
+
+	sk->sk_bound_dev_if = SHIM_NOWHERE;
+	inet->inet_saddr = inet->inet_rcv_saddr = shim_virtual_addr(flow->local_id);
+	sk->sk_reuse = SK_FORCE_REUSE;
+	/* The bind bucket is needed by TIME_WAIT. */
+	err = sk->sk_prot->get_port(sk, shim_virtual_port(flow->local_id));
+	if (err)
+		return -EADDRINUSE;
+	sk->sk_userlocks |= SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK;
+	inet->inet_sport = htons(inet->inet_num);
+	inet->inet_dport = htons(shim_virtual_port(flow->remote_id));
+	inet->inet_daddr = shim_virtual_addr(flow->remote_id);
+	return 0;
+}
+
+static void shim_route_through(struct sock *sk, struct shim_flow *flow)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	flow->orig = icsk->icsk_af_ops;
+	flow->ops = *flow->orig;
+	flow->ops.queue_xmit = shim_queue_xmit;
+	flow->ops.rebuild_header = shim_rebuild_header;
+	flow->ops.sk_rx_dst_set = shim_sk_rx_dst_set;
+	flow->ops.mtu_reduced = shim_mtu_reduced;
+	icsk->icsk_af_ops = &flow->ops;
+	icsk->icsk_ext_hdr_len = shim_overhead(&flow->path);
+	/*
+	 * No network card may segment these packets as if they were plain TCP:
+	 * the SCTP bit is one that only software segmentation offers.
+	 */
+	sk->sk_gso_type = SKB_GSO_TCPV4 | SKB_GSO_SCTP;
+}
+
+static void shim_agree(struct sock *sk, const struct shim_transport *local, const struct shim_transport *remote)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	tp->rx_opt.tstamp_ok = 1;
+	tp->rx_opt.sack_ok = TCP_SACK_SEEN;
+	tp->rx_opt.wscale_ok = 1;
+	tp->rx_opt.snd_wscale = min_t(u8, remote->wscale, TCP_MAX_WSCALE);
+	tp->rx_opt.rcv_wscale = min_t(u8, local->wscale, TCP_MAX_WSCALE);
+	tp->tcp_header_len = sizeof(struct tcphdr) + TCPOLEN_TSTAMP_ALIGNED;
+	tp->snd_wnd = min_t(u32, remote->window, 1U << 20);
+	tp->max_window = tp->snd_wnd;
+	tp->snd_wl1 = remote->isn;
+	inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
+}
+
+/*
+ * Puts @inner straight into ESTABLISHED on @path. On error the endpoint is
+ * still the caller's and unconnected.
+ */
+int shim_tcp_adopt(struct shim_flow *flow, struct socket *inner, u64 remote_id, const struct shim_path *path,
+		   const struct shim_transport *local, const struct shim_transport *remote)
+{
+	struct sock *sk = inner->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct dst_entry *dst;
+	int err;
+
+	lock_sock(sk);
+	err = -EINVAL;
+	if (sk->sk_state != TCP_CLOSE)
+		goto out;
+	flow->path = *path;
+	flow->remote_id = remote_id;
+	dst = shim_route(sock_net(sk), sk, path, &flow->cookie, NULL);
+	err = PTR_ERR_OR_ZERO(dst);
+	if (err)
+		goto out;
+	err = shim_name_endpoint(sk, flow);
+	if (err) {
+		dst_release(dst);
+		goto out;
+	}
+	shim_route_through(sk, flow);
+	sk_setup_caps(sk, dst);
+	/* TCP takes the outer headers' size off after the clamp, so this is the peer's MTU less plain headers. */
+	tp->rx_opt.mss_clamp = max_t(u32, remote->mtu, 576) - sizeof(struct iphdr) - sizeof(struct tcphdr);
+	WRITE_ONCE(tp->write_seq, local->isn);
+	WRITE_ONCE(tp->rcv_nxt, remote->isn);
+	tp->tsoffset = get_random_u32();
+	tp->repair = 1;
+	inet_sk_set_state(sk, TCP_SYN_SENT); /* hash() ignores CLOSE */
+	sk->sk_prot->hash(sk);
+	sk_set_txhash(sk);
+	err = tcp_connect(sk);
+	shim_agree(sk, local, remote);
+	tp->repair = 0;
+	sk->sk_reuse = SK_NO_REUSE;
+	flow->pseudo = csum_tcpudp_nofold(shim_virtual_addr(flow->remote_id), shim_virtual_addr(flow->local_id), 0,
+					  IPPROTO_TCP, 0);
+	flow->state_change = sk->sk_state_change;
+	flow->error_report = sk->sk_error_report;
+	sk->sk_state_change = shim_inner_state;
+	sk->sk_error_report = shim_inner_error;
+	flow->inner = inner;
+	inner->state = SS_CONNECTED;
+out:
+	release_sock(sk);
+	return err;
+}
+
+/* Moves the endpoint to @path. @fresh: nothing is known of the path's rate. */
+void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, bool fresh)
+{
+	struct sock *sk = flow->inner->sk;
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	lock_sock(sk);
+	flow->path = *path;
+	if (!path->usable || sk->sk_state == TCP_CLOSE)
+		goto out;
+	icsk->icsk_ext_hdr_len = shim_overhead(path);
+	sk_dst_reset(sk);
+	if (shim_tx_route(sk, flow))
+		goto out; /* the next transmission tries again */
+	icsk->icsk_pmtu_cookie = 0; /* the next segment takes the new path's MTU */
+	if (fresh) {
+		tcp_snd_cwnd_set(tp, min_t(u32, tcp_snd_cwnd(tp), TCP_INIT_CWND));
+		tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
+		tp->srtt_us = 0;
+		tp->mdev_us = jiffies_to_usecs(TCP_TIMEOUT_INIT);
+	}
+	icsk->icsk_rto = TCP_TIMEOUT_INIT;
+	icsk->icsk_backoff = 0;
+	if (tp->packets_out)
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, 1, TCP_RTO_MAX);
+	else if (tcp_write_queue_empty(sk) == false)
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, 1, TCP_RTO_MAX);
+	if ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT))
+		__tcp_send_ack(sk, tp->rcv_nxt, 0); /* shows the peer where we are now */
+out:
+	release_sock(sk);
+}
+
+static void shim_set_wait_queue(struct sock *sk, struct socket_wq *wq)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	rcu_assign_pointer(sk->sk_wq, wq);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* Whoever sleeps or polls on the AF_ECCP socket is woken by the endpoint itself. */
+void shim_tcp_attach_user(struct shim_flow *flow, struct sock *outer)
+{
+	struct sock *sk = flow->inner->sk;
+
+	shim_set_wait_queue(sk, &outer->sk_socket->wq);
+	lock_sock(sk);
+	flow->outer = outer;
+	WRITE_ONCE(outer->sk_err, READ_ONCE(sk->sk_err));
+	release_sock(sk);
+	sk->sk_state_change(sk);
+}
+
+void shim_tcp_detach_user(struct shim_flow *flow)
+{
+	struct sock *sk = flow->inner->sk;
+
+	lock_sock(sk);
+	flow->outer = NULL;
+	release_sock(sk);
+	shim_set_wait_queue(sk, &flow->inner->wq);
+}
+
+void shim_tcp_shutdown(struct shim_flow *flow)
+{
+	kernel_sock_shutdown(flow->inner, SHUT_RDWR);
+}
+
+void shim_tcp_abort(struct shim_flow *flow, int err)
+{
+	if (flow->inner->sk->sk_state != TCP_CLOSE)
+		tcp_abort(flow->inner->sk, err);
+}
+
+bool shim_tcp_closed(struct shim_flow *flow)
+{
+	return READ_ONCE(flow->inner->sk->sk_state) == TCP_CLOSE;
+}
+
+bool shim_tcp_unread(struct shim_flow *flow)
+{
+	struct tcp_sock *tp = tcp_sk(flow->inner->sk);
+
+	return !skb_queue_empty_lockless(&flow->inner->sk->sk_receive_queue) &&
+	       (int)(READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq)) > 0 + !!(flow->inner->sk->sk_shutdown & RCV_SHUTDOWN);
+}
+
+/*
+ * Lets go of a closed endpoint; no packet may be on its way into it any more.
+ * @tail: what answers for it from now on.
+ */
+void shim_tcp_release(struct shim_flow *flow, struct shim_tail *tail)
+{
+	struct socket *inner = flow->inner;
+	struct sock *sk = inner->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	lock_sock(sk);
+	tail->seq = tp->snd_nxt;
+	tail->ack = tp->rcv_nxt;
+	tail->tsval = tcp_clock_ts(false) + tp->tsoffset;
+	tail->tsecr = tp->rx_opt.ts_recent;
+	tail->window = 1;
+	sk->sk_state_change = flow->state_change;
+	sk->sk_error_report = flow->error_report;
+	inet_csk(sk)->icsk_af_ops = flow->orig;
+	release_sock(sk);
+	sock_release(inner);
+}
