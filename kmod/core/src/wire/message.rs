@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Control messages as values, and how they are written.
+
+use super::super::address::RemoteAddr;
+use super::super::ilist::IList;
+use super::super::service::{Service, TransportParams};
+use super::header::{Header, PacketType, CONTROL_LEN};
+use super::option::{
+    Writer, MAC_LEN, OPT_EXISTING_FLOW, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_REASON, OPT_SERVICE,
+    OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+};
+use super::INNER_NONE;
+
+/// The buffer is too short for the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoRoom;
+
+/// Why a flow was refused or reset, as the RST says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No listener for the service.
+    NoService,
+    /// A limit of the host was reached.
+    Busy,
+    /// The transport or its owner gave the connection up.
+    Aborted,
+    /// A handshake was not completed in time.
+    TimedOut,
+    /// Policy forbids it.
+    Prohibited,
+    /// The flow was closed before.
+    Closed,
+    /// A number that this version does not know.
+    Other(u8),
+}
+
+impl Reason {
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::NoService => 1,
+            Self::Busy => 2,
+            Self::Aborted => 3,
+            Self::TimedOut => 4,
+            Self::Prohibited => 5,
+            Self::Closed => 6,
+            Self::Other(number) => number,
+        }
+    }
+
+    /// The reason of a number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::NoService,
+            2 => Self::Busy,
+            3 => Self::Aborted,
+            4 => Self::TimedOut,
+            5 => Self::Prohibited,
+            6 => Self::Closed,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// The versions that a VERSION packet lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Versions {
+    list: [u8; 4],
+    len: u8,
+}
+
+impl Versions {
+    /// A list of at most four versions; `None` if there are more.
+    #[must_use]
+    pub fn new(versions: &[u8]) -> Option<Self> {
+        let mut list = Self::default();
+        list.list
+            .get_mut(..versions.len())?
+            .copy_from_slice(versions);
+        list.len = u8::try_from(versions.len()).ok()?;
+        Some(list)
+    }
+
+    /// The versions listed.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        self.list.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+/// The contents of a control packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Message {
+    /// Type; any but DATA.
+    pub kind: PacketType,
+    /// The receiver's flow ID; zero in a first SYN.
+    pub receiver: u64,
+    /// The sender's flow ID; zero if it has none.
+    pub sender: u64,
+    /// Flow version: the sender's own in SYN, SYN-ACK, RSYN, PING and RST; the one that is
+    /// answered in ACK, RSYN-ACK and PONG.
+    pub version: u64,
+    /// Inner protocol number.
+    pub inner: u8,
+    /// Service asked for.
+    pub service: Option<Service>,
+    /// X25519 public key.
+    pub key: Option<[u8; 32]>,
+    /// Addresses of the sender.
+    pub ilist: Option<IList>,
+    /// Parameters of the sender's transport.
+    pub transport: Option<TransportParams>,
+    /// Address that the sender prefers.
+    pub preferred: Option<RemoteAddr>,
+    /// New flow ID of the sender.
+    pub new_flow: Option<u64>,
+    /// Existing flow ID of the sender.
+    pub existing_flow: Option<u64>,
+    /// Reason of a refusal or reset.
+    pub reason: Option<Reason>,
+    /// Known versions.
+    pub versions: Option<Versions>,
+    /// Token or challenge.
+    pub token: Option<[u8; TOKEN_LEN]>,
+}
+
+/// What [`Message::emit`] wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Emitted {
+    /// Length of the packet, in bytes.
+    pub len: usize,
+    /// Length of the part before the token option, or before the MAC option if there is no
+    /// token: what the key exchange binds of a SYN-ACK.
+    pub bound: usize,
+    /// Where the zeroed MAC value starts: the MAC covers everything before it. `None` if the
+    /// message was written without one.
+    pub mac_at: Option<usize>,
+}
+
+impl Message {
+    /// A message without options and without an inner protocol.
+    #[must_use]
+    pub const fn new(kind: PacketType, receiver: u64, sender: u64, version: u64) -> Self {
+        Self {
+            kind,
+            receiver,
+            sender,
+            version,
+            inner: INNER_NONE,
+            service: None,
+            key: None,
+            ilist: None,
+            transport: None,
+            preferred: None,
+            new_flow: None,
+            existing_flow: None,
+            reason: None,
+            versions: None,
+            token: None,
+        }
+    }
+
+    /// Writes the message to the front of `buf`; `with_mac` reserves a zeroed MAC at the end.
+    pub fn emit(&self, buf: &mut [u8], with_mac: bool) -> Result<Emitted, NoRoom> {
+        let mut out = Writer { buf, len: 0 };
+        out.put(&[0; CONTROL_LEN])?;
+        self.emit_options(&mut out)?;
+        let bound = match &self.token {
+            Some(token) => out.option(OPT_TOKEN, &[token])?,
+            None => out.len,
+        };
+        let mac_at = match with_mac {
+            true => Some(out.option(OPT_MAC, &[&[0; MAC_LEN]])?.saturating_add(2)),
+            false => None,
+        };
+        let len = out.len;
+        u8::try_from(len >> 2).map_err(|_| NoRoom)?;
+        let header = Header {
+            receiver: self.receiver,
+            kind: self.kind,
+            len,
+            inner: self.inner,
+        };
+        out.len = 0;
+        out.put(&header.to_bytes())?;
+        out.put(&self.sender.to_be_bytes())?;
+        out.put(&self.version.to_be_bytes())?;
+        Ok(Emitted { len, bound, mac_at })
+    }
+
+    fn emit_options(&self, out: &mut Writer<'_>) -> Result<(), NoRoom> {
+        match &self.service {
+            Some(Service::Port(port)) => {
+                out.option(OPT_SERVICE, &[&port.to_be_bytes()])?;
+            }
+            Some(Service::Id(id)) => {
+                out.option(OPT_SERVICE, &[id])?;
+            }
+            None => {}
+        }
+        if let Some(key) = &self.key {
+            out.option(OPT_KEY, &[key])?;
+        }
+        if let Some(list) = &self.ilist {
+            out.ilist(list)?;
+        }
+        if let Some(params) = &self.transport {
+            out.option(OPT_TRANSPORT, &[params.as_bytes()])?;
+        }
+        if let Some(at) = &self.preferred {
+            out.preferred(at)?;
+        }
+        if let Some(id) = self.new_flow {
+            out.option(OPT_NEW_FLOW, &[&id.to_be_bytes()])?;
+        }
+        if let Some(id) = self.existing_flow {
+            out.option(OPT_EXISTING_FLOW, &[&id.to_be_bytes()])?;
+        }
+        if let Some(reason) = self.reason {
+            out.option(OPT_REASON, &[&[reason.number()]])?;
+        }
+        if let Some(versions) = &self.versions {
+            out.option(OPT_VERSIONS, &[versions.as_slice()])?;
+        }
+        Ok(())
+    }
+}
