@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Streams whose every byte is known, and what a receiver saw of them.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{ensure, Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::random::Random;
+
+/// Bytes per write and per read.
+pub const BLOCK: usize = 64 * 1024;
+
+/// A stream that repeats one random block, stamped with its position so that
+/// no two blocks are equal and a lost, doubled or moved one changes the hash.
+#[derive(Debug)]
+pub struct Pattern {
+    block: Vec<u8>,
+    position: u64,
+    left: u64,
+}
+
+impl Pattern {
+    /// The `bytes` first bytes of the stream that belongs to `random`.
+    pub fn new(mut random: Random, bytes: u64) -> Self {
+        let mut block = vec![0; BLOCK];
+        random.fill(&mut block);
+        Pattern {
+            block,
+            position: 0,
+            left: bytes,
+        }
+    }
+
+    /// The next block, shorter at the end of the stream.
+    pub fn next_block(&mut self) -> Option<&[u8]> {
+        let length = self.left.min(BLOCK as u64) as usize;
+        self.block[..8].copy_from_slice(&self.position.to_le_bytes());
+        self.position += length as u64;
+        self.left -= length as u64;
+        (length > 0).then(|| &self.block[..length])
+    }
+
+    /// SHA-256 of what is left of the stream.
+    pub fn digest(mut self) -> String {
+        let mut hash = Sha256::new();
+        while let Some(block) = self.next_block() {
+            hash.update(block);
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// Sends the whole pattern and returns its SHA-256.
+///
+/// # Errors
+/// send's errno with the position reached.
+pub fn send(mut stream: &TcpStream, mut pattern: Pattern) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut sent = 0u64;
+    while let Some(block) = pattern.next_block() {
+        hash.update(block);
+        stream
+            .write_all(block)
+            .with_context(|| format!("sending after {sent} bytes"))?;
+        sent += block.len() as u64;
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// Sends the whole pattern and closes this direction.
+///
+/// # Errors
+/// send's or shutdown's errno.
+pub fn send_and_finish(stream: &TcpStream, pattern: Pattern) -> Result<String> {
+    let digest = send(stream, pattern)?;
+    stream.shutdown(Shutdown::Write).context("shutdown")?;
+    Ok(digest)
+}
+
+/// What came out of a stream, and when.
+#[derive(Debug, Clone, Default)]
+pub struct Received {
+    /// Bytes delivered.
+    pub bytes: u64,
+    /// SHA-256 of them.
+    pub digest: String,
+    /// When each delivery happened, and how many bytes had come by then.
+    pub deliveries: Vec<(Instant, u64)>,
+}
+
+impl Received {
+    /// The longest time without a delivery that has any part after `from` and
+    /// begins before `until`.
+    pub fn longest_gap(&self, from: Instant, until: Instant) -> Duration {
+        self.deliveries
+            .windows(2)
+            .map(|pair| (pair[0].0, pair[1].0))
+            .filter(|(begin, end)| *end > from && *begin < until)
+            .map(|(begin, end)| end - begin)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// When `bytes` bytes had come.
+    pub fn reached(&self, bytes: u64) -> Option<Instant> {
+        self.deliveries
+            .iter()
+            .find(|(_, total)| *total >= bytes)
+            .map(|(at, _)| *at)
+    }
+}
+
+/// Reads until the peer finishes, with `observe` told of the total after each
+/// delivery.
+///
+/// # Errors
+/// recv's errno with the position reached.
+pub fn receive_watched(
+    mut stream: &TcpStream,
+    mut observe: impl FnMut(u64),
+) -> Result<Received> {
+    let mut buffer = vec![0; BLOCK];
+    let mut hash = Sha256::new();
+    let mut received = Received::default();
+    loop {
+        let length = match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(stalled(error, received.bytes)),
+        };
+        received.bytes += length as u64;
+        received.deliveries.push((Instant::now(), received.bytes));
+        hash.update(&buffer[..length]);
+        observe(received.bytes);
+    }
+    received.digest = hex(&hash.finalize());
+    Ok(received)
+}
+
+/// Reads until the peer finishes.
+///
+/// # Errors
+/// recv's errno with the position reached.
+pub fn receive(stream: &TcpStream) -> Result<Received> {
+    receive_watched(stream, |_| {})
+}
+
+fn stalled(error: io::Error, bytes: u64) -> anyhow::Error {
+    let what = if error.kind() == ErrorKind::WouldBlock {
+        format!("nothing came for too long after {bytes} bytes")
+    } else {
+        format!("receiving after {bytes} bytes")
+    };
+    anyhow::Error::from(error).context(what)
+}
+
+/// Fails unless what came is what was sent.
+///
+/// # Errors
+/// Says which of length and content differs.
+pub fn expect_intact(received: &Received, bytes: u64, digest: &str) -> Result<()> {
+    ensure!(
+        received.bytes == bytes,
+        "{} bytes came of {bytes}",
+        received.bytes
+    );
+    ensure!(
+        received.digest == digest,
+        "SHA-256 of what came is {}, of what was sent {digest}",
+        received.digest
+    );
+    Ok(())
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn concatenated(bytes: u64) -> Vec<u8> {
+        let mut pattern = Pattern::new(Random::new(3), bytes);
+        let mut all = Vec::new();
+        while let Some(block) = pattern.next_block() {
+            all.extend_from_slice(block);
+        }
+        all
+    }
+
+    #[test]
+    fn a_pattern_has_the_length_asked_for_and_no_equal_blocks() {
+        let all = concatenated(3 * BLOCK as u64 + 5);
+        assert_eq!(all.len(), 3 * BLOCK + 5);
+        assert_ne!(all[..BLOCK], all[BLOCK..2 * BLOCK]);
+        let digest = Pattern::new(Random::new(3), all.len() as u64).digest();
+        assert_eq!(digest, hex(&Sha256::digest(&all)));
+    }
+
+    #[test]
+    fn the_longest_gap_is_looked_for_around_the_move_only() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let received = Received {
+            deliveries: vec![(at(0), 1), (at(10), 2), (at(90), 3), (at(100), 4), (at(300), 5)],
+            ..Received::default()
+        };
+        assert_eq!(received.longest_gap(at(20), at(95)), Duration::from_millis(80));
+        assert_eq!(received.longest_gap(at(95), at(99)), Duration::from_millis(10));
+        assert_eq!(received.longest_gap(at(0), at(400)), Duration::from_millis(200));
+        assert_eq!(received.reached(3), Some(at(90)));
+    }
+}

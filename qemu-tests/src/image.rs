@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The root file system of a test machine, made in memory for every boot.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use qemu_guest::plan::{self, Plan, Task, Transport};
+
+use crate::archive::Archive;
+use crate::kernel::Kernel;
+
+/// Modules of the kernel that the scenarios need for their networks.
+const NETWORK_MODULES: [&str; 4] = ["veth", "sch_netem", "af_packet", "crc32c_generic"];
+const ECCP_MODULE: &str = "/modules/eccp.ko";
+
+/// The programs and the module that go into an image, as paths on the host.
+#[derive(Debug, Clone)]
+pub struct Ingredients {
+    /// The static init.
+    pub init: PathBuf,
+    /// The module under test, built for the kernel; none for runs on TCP.
+    pub eccp_module: Option<PathBuf>,
+    /// The static eccp-tool; none for runs on TCP.
+    pub eccp_tool: Option<PathBuf>,
+    /// The static busybox; only `make shell` needs one.
+    pub busybox: Option<PathBuf>,
+}
+
+/// Packs an image and returns its bytes.
+///
+/// # Errors
+/// Names the file that is missing.
+pub fn build(kernel: &Kernel, ingredients: &Ingredients, task: Task, seed: u64) -> Result<Vec<u8>> {
+    let mut archive = Archive::new();
+    for directory in ["/proc", "/sys", "/dev", "/run", "/tmp", "/etc", "/root"] {
+        archive.add_directory(directory);
+    }
+    // The kernel opens the console before devtmpfs is mounted.
+    archive.add_device("/dev/console", 5, 1);
+    archive.add_device("/dev/null", 1, 3);
+    archive.add_program("/init", &read(&ingredients.init)?);
+    for (target, program) in [
+        ("/bin/eccp-tool", &ingredients.eccp_tool),
+        ("/bin/busybox", &ingredients.busybox),
+    ] {
+        if let Some(path) = program {
+            archive.add_program(target, &read(path)?);
+        }
+    }
+    let mut modules = kernel.closure(&NETWORK_MODULES)?;
+    if let Some(path) = &ingredients.eccp_module {
+        for module in kernel.dependencies_of(path)? {
+            if !modules.contains(&module) {
+                modules.push(module);
+            }
+        }
+        archive.add_file(ECCP_MODULE, &read(path)?);
+    }
+    for module in &modules {
+        archive.add_file(&module.target, &read(&module.path)?);
+    }
+    let plan = Plan {
+        task,
+        seed,
+        modules: modules.into_iter().map(|module| module.target).collect(),
+        eccp_module: ingredients.eccp_module.as_ref().map(|_| ECCP_MODULE.to_owned()),
+        transport: match ingredients.eccp_module {
+            Some(_) => Transport::Eccp,
+            None => Transport::Tcp,
+        },
+    };
+    archive.add_file(plan::PATH, &serde_json::to_vec_pretty(&plan)?);
+    Ok(archive.finish())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("{} for the image", path.display()))
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Runs the ECCP scenarios, the demonstration and the benchmark in machines
+//! that boot a stock kernel.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use libtest_mimic::Arguments;
+use qemu_guest::plan::Task;
+use qemu_tests::image::{self, Ingredients};
+use qemu_tests::kernel::Kernel;
+use qemu_tests::machine::{Clock, Console, Machine, Shape};
+use qemu_tests::suite::{fresh_directory, Suite};
+
+/// Boot a stock kernel in QEMU and see ECCP at work in it.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    parts: Parts,
+}
+
+#[derive(Debug, Args)]
+struct Parts {
+    /// Prepared kernel to boot
+    #[arg(long, default_value = "trixie", global = true)]
+    kernel: String,
+    /// Directory with the prepared kernels
+    #[arg(long, env = "ECCP_CACHE", global = true)]
+    cache: Option<PathBuf>,
+    /// Static init for the machine
+    #[arg(long, global = true)]
+    init: Option<PathBuf>,
+    /// Module under test, built for the kernel
+    #[arg(long, global = true)]
+    module: Option<PathBuf>,
+    /// Static eccp-tool for the machine
+    #[arg(long, global = true)]
+    tool: Option<PathBuf>,
+    /// Send everything over plain TCP instead of AF_ECCP
+    #[arg(long, global = true)]
+    tcp: bool,
+    /// Directory for console, results and kept files
+    #[arg(long, default_value = "target/qemu", global = true)]
+    output: PathBuf,
+    /// Seed of all random choices
+    #[arg(long, env = "ECCP_SEED", default_value_t = 1, global = true)]
+    seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the scenarios as tests; what follows `--` is for the test harness
+    Test {
+        /// Only the scenarios that every kernel has to pass
+        #[arg(long)]
+        smoke: bool,
+        /// Filters and options as `cargo test -- --help` lists them
+        #[arg(last = true)]
+        harness: Vec<String>,
+    },
+    /// Open a shell on the machine's console
+    Shell,
+}
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("qemu-tests: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(line: CommandLine) -> Result<ExitCode> {
+    let kernel = line.parts.kernel()?;
+    let mut ingredients = line.parts.ingredients()?;
+    match line.command {
+        Command::Test { smoke, harness } => {
+            let mut words = vec!["qemu-tests".to_owned()];
+            words.extend(harness);
+            let suite = Suite {
+                directory: fresh_directory(&line.parts.output.join(&kernel.name))?,
+                kernel,
+                ingredients,
+                smoke,
+                seed: line.parts.seed,
+            };
+            Ok(suite.run(Arguments::from_iter(words)))
+        }
+        Command::Shell => {
+            ingredients.busybox = Some("/bin/busybox".into());
+            let image = image::build(&kernel, &ingredients, Task::Shell, line.parts.seed)?;
+            let directory = fresh_directory(&line.parts.output.join("shell"))?;
+            let shape = Shape {
+                memory: 1024,
+                clock: Clock::Real,
+                console: Console::Terminal,
+            };
+            Machine::start(&kernel, &image, &directory, shape)?.wait()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+impl Parts {
+    fn kernel(&self) -> Result<Kernel> {
+        let cache = self.cache.as_ref().context(
+            "neither --cache nor ECCP_CACHE names the directory with the prepared kernels",
+        )?;
+        Kernel::find(cache, &self.kernel)
+    }
+
+    fn ingredients(&self) -> Result<Ingredients> {
+        let init = self.init.clone().context("--init names no static init")?;
+        let (eccp_module, eccp_tool) = if self.tcp {
+            (None, None)
+        } else {
+            let module = self.module.clone();
+            let tool = self.tool.clone();
+            (
+                Some(module.context("--module names no eccp.ko (or use --tcp)")?),
+                Some(tool.context("--tool names no eccp-tool (or use --tcp)")?),
+            )
+        };
+        Ok(Ingredients {
+            init,
+            eccp_module,
+            eccp_tool,
+            busybox: None,
+        })
+    }
+}
