@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Enumerations and numbers of the specification that more than one object uses.
+
+use crate::value::{value_as_u32, values};
+
+/// Name by which the family is looked up.
+pub const FAMILY_NAME: &str = "eccp";
+/// Version in the generic netlink header.
+pub const FAMILY_VERSION: u8 = 1;
+/// Multicast group of the notifications.
+pub const EVENTS_GROUP: &str = "events";
+/// Bytes in a service identifier.
+pub const SERVICE_ID_LEN: usize = 32;
+
+values! {
+    /// The commands of the family, requests and notifications.
+    pub enum Command(u8), enum "operations" {
+        #[doc = "Read the versions, numbers and population of the namespace."]
+        1 "info-get" InfoGet,
+        #[doc = "Read one connection by its id, or all of the namespace."]
+        2 "connection-get" ConnectionGet,
+        #[doc = "Read one flow by its local ID, or all of the namespace."]
+        3 "flow-get" FlowGet,
+        #[doc = "Move the local end of a flow to another address of this host."]
+        4 "flow-move" FlowMove,
+        #[doc = "Read the settings of the namespace."]
+        5 "settings-get" SettingsGet,
+        #[doc = "Change settings of the namespace."]
+        6 "settings-set" SettingsSet,
+        #[doc = "Read the counters of the namespace."]
+        7 "stats-get" StatsGet,
+        #[doc = "A connection is established."]
+        8 "connection-up" ConnectionUp,
+        #[doc = "A flow is established."]
+        9 "flow-up" FlowUp,
+        #[doc = "A move has started."]
+        10 "flow-moving" FlowMoving,
+        #[doc = "A move is complete."]
+        11 "flow-moved" FlowMoved,
+        #[doc = "A move was given up."]
+        12 "flow-move-failed" FlowMoveFailed,
+        #[doc = "A flow is over."]
+        13 "flow-closed" FlowClosed,
+        #[doc = "A connection is over."]
+        14 "connection-closed" ConnectionClosed,
+        #[doc = "A local address that flows use is gone."]
+        15 "address-gone" AddressGone,
+    }
+}
+
+values! {
+    /// The states of a flow (paper Fig. 3).
+    pub enum FlowState(u32), enum "flow-state" {
+        #[doc = "The flow is over; it is kept to answer late packets."]
+        1 "closed" Closed,
+        #[doc = "Waits for the first SYN."]
+        2 "listen" Listen,
+        #[doc = "SYN sent, no answer yet."]
+        3 "syn-sent" SynSent,
+        #[doc = "SYN received and answered, the last ACK is awaited."]
+        4 "syn-rcvd" SynRcvd,
+        #[doc = "Both sides may send."]
+        5 "established" Established,
+        #[doc = "The local address is lost and there is no other yet."]
+        6 "noaddress" NoAddress,
+        #[doc = "This side moves; RSYN sent, not acknowledged yet."]
+        7 "rsyn-sent" RsynSent,
+        #[doc = "The peer moves; RSYN-ACK sent, the proof is awaited."]
+        8 "rsyn-rcvd" RsynRcvd,
+        #[doc = "Both sides move at once."]
+        9 "rsyn-sent-rcvd" RsynSentRcvd,
+        #[doc = "The peer moves and this side has no address."]
+        10 "noaddress-rsyn-rcvd" NoAddressRsynRcvd,
+    }
+}
+
+values! {
+    /// Which side of the set-up a host is.
+    pub enum Role(u32), enum "role" {
+        #[doc = "This host sent the first SYN."]
+        1 "client" Client,
+        #[doc = "This host accepted the first SYN."]
+        2 "server" Server,
+    }
+}
+
+values! {
+    /// How packets travel on a path.
+    pub enum Encap(u32), enum "encap" {
+        #[doc = "Directly in IP, under ECCP's own protocol number."]
+        1 "native" Native,
+        #[doc = "In UDP, for paths with NAT or firewalls."]
+        2 "udp" Udp,
+        #[doc = "Native and UDP are both tried; what answers is used."]
+        3 "auto" Auto,
+    }
+}
+
+values! {
+    /// Who decides when a flow moves.
+    pub enum Policy(u32), enum "policy" {
+        #[doc = "Flows move on command only."]
+        1 "manual" Manual,
+        #[doc = "A flow that loses its path moves to another usable address."]
+        2 "failover" Failover,
+    }
+}
+
+values! {
+    /// Why a flow moved, failed to move or ended.
+    pub enum Reason(u32), enum "reason" {
+        #[doc = "A flow-move request over netlink."]
+        1 "command" Command,
+        #[doc = "A request of the owner of the socket."]
+        2 "owner" Owner,
+        #[doc = "The local address was removed."]
+        3 "address-lost" AddressLost,
+        #[doc = "The interface of the path went down."]
+        4 "link-down" LinkDown,
+        #[doc = "Nothing came back on the path any more."]
+        5 "path-dead" PathDead,
+        #[doc = "The peer did it."]
+        6 "peer" Peer,
+        #[doc = "A NAT gave the peer another address or port."]
+        7 "rebinding" Rebinding,
+        #[doc = "Both sides finished sending."]
+        8 "finished" Finished,
+        #[doc = "This side reset the connection."]
+        9 "reset" Reset,
+        #[doc = "The peer reset the connection."]
+        10 "peer-reset" PeerReset,
+        #[doc = "The peer has no listener for the service, or no room."]
+        11 "refused" Refused,
+        #[doc = "No answer within the time allowed."]
+        12 "timeout" Timeout,
+        #[doc = "No usable local address."]
+        13 "no-address" NoAddress,
+        #[doc = "No route from the local to the remote address."]
+        14 "no-route" NoRoute,
+        #[doc = "A newer move took its place."]
+        15 "superseded" Superseded,
+        #[doc = "The peer did not prove that it holds the keys."]
+        16 "authentication" Authentication,
+        #[doc = "The network namespace was deleted."]
+        17 "namespace" Namespace,
+    }
+}
+
+value_as_u32!(FlowState, Role, Encap, Policy, Reason);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The settings of a network namespace, by the names of the specification.
+
+mod attribute;
+
+pub use attribute::SettingsAttribute;
+
+use crate::attribute::{name_of, AttributeSet};
+use netlink_packet_core::{Nla, NLA_TYPE_MASK};
+
+impl SettingsAttribute {
+    /// Name in the specification, if the setting is known.
+    pub fn name(&self) -> Option<&'static str> {
+        name_of::<Self>(self.kind() & NLA_TYPE_MASK)
+    }
+
+    /// The value as it is written and read on a command line.
+    pub fn text(&self) -> String {
+        use SettingsAttribute as S;
+        match self {
+            S::Encap(value) => value.to_string(),
+            S::Policy(value) => value.to_string(),
+            S::UdpPort(value) => value.to_string(),
+            S::RetryFirstMs(value)
+            | S::RetryMaxMs(value)
+            | S::ConnectTimeoutMs(value)
+            | S::MoveTimeoutMs(value)
+            | S::ProbeMs(value)
+            | S::KeepaliveMs(value)
+            | S::DrainingMs(value)
+            | S::MaxConnections(value)
+            | S::MaxFlows(value)
+            | S::MaxAddresses(value)
+            | S::MaxHalfOpen(value)
+            | S::MaxControlRate(value) => value.to_string(),
+            S::Other(other) => format!("unknown-{}", other.kind()),
+        }
+    }
+
+    /// Makes a setting from its name and value. The range of numbers is the
+    /// kernel's to check; it answers with the one that it allows.
+    pub fn from_text(name: &str, value: &str) -> Result<Self, String> {
+        use SettingsAttribute as S;
+        let number = || {
+            value
+                .parse::<u32>()
+                .map_err(|_| format!("{name}: {value:?} is not a whole number up to {}", u32::MAX))
+        };
+        let of = |error: String| format!("{name}: {error}");
+        Ok(match name {
+            "encap" => S::Encap(value.parse().map_err(of)?),
+            "policy" => S::Policy(value.parse().map_err(of)?),
+            "udp-port" => S::UdpPort(
+                value
+                    .parse()
+                    .map_err(|_| format!("{name}: {value:?} is not a port number"))?,
+            ),
+            "retry-first-ms" => S::RetryFirstMs(number()?),
+            "retry-max-ms" => S::RetryMaxMs(number()?),
+            "connect-timeout-ms" => S::ConnectTimeoutMs(number()?),
+            "move-timeout-ms" => S::MoveTimeoutMs(number()?),
+            "probe-ms" => S::ProbeMs(number()?),
+            "keepalive-ms" => S::KeepaliveMs(number()?),
+            "draining-ms" => S::DrainingMs(number()?),
+            "max-connections" => S::MaxConnections(number()?),
+            "max-flows" => S::MaxFlows(number()?),
+            "max-addresses" => S::MaxAddresses(number()?),
+            "max-half-open" => S::MaxHalfOpen(number()?),
+            "max-control-rate" => S::MaxControlRate(number()?),
+            _ => {
+                let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
+                return Err(format!(
+                    "there is no setting {name:?}; there are {}",
+                    known.join(", ")
+                ));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_read_from_its_own_text() {
+        for (kind, name) in SettingsAttribute::NAMES {
+            let value = match *name {
+                "encap" => "udp",
+                "policy" => "manual",
+                _ => "1234",
+            };
+            let setting = SettingsAttribute::from_text(name, value).unwrap();
+            assert_eq!(setting.kind(), *kind);
+            assert_eq!(setting.name(), Some(*name));
+            assert_eq!(setting.text(), value);
+        }
+    }
+
+    #[test]
+    fn a_bad_setting_is_refused_with_its_name() {
+        let bad = [
+            ("encap", "gre"),
+            ("udp-port", "65536"),
+            ("probe-ms", "-1"),
+            ("colour", "1"),
+        ];
+        for (name, value) in bad {
+            let error = SettingsAttribute::from_text(name, value).unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}
