@@ -101,8 +101,10 @@ values! {
     pub enum Policy(u32), enum "policy" {
         #[doc = "Flows move on command only."]
         1 "manual" Manual,
-        #[doc = "A flow that loses its path moves to another usable address."]
+        #[doc = "A flow that loses its address moves to the best one left."]
         2 "failover" Failover,
+        #[doc = "As failover, and a flow moves to a better address when one appears."]
+        3 "prefer" Prefer,
     }
 }
 
@@ -113,16 +115,16 @@ values! {
         1 "command" Command,
         #[doc = "A request of the owner of the socket."]
         2 "owner" Owner,
-        #[doc = "The local address was removed."]
+        #[doc = "The local address was removed or its link went down."]
         3 "address-lost" AddressLost,
-        #[doc = "The interface of the path went down."]
-        4 "link-down" LinkDown,
-        #[doc = "Nothing came back on the path any more."]
-        5 "path-dead" PathDead,
+        #[doc = "The policy prefers another address that appeared."]
+        4 "better-address" BetterAddress,
         #[doc = "The peer did it."]
-        6 "peer" Peer,
-        #[doc = "A NAT gave the peer another address or port."]
-        7 "rebinding" Rebinding,
+        5 "peer" Peer,
+        #[doc = "No address of the peer answered in time."]
+        6 "no-answer" NoAnswer,
+        #[doc = "A newer move took its place."]
+        7 "superseded" Superseded,
         #[doc = "Both sides finished sending."]
         8 "finished" Finished,
         #[doc = "This side reset the connection."]
@@ -131,18 +133,14 @@ values! {
         10 "peer-reset" PeerReset,
         #[doc = "The peer has no listener for the service, or no room."]
         11 "refused" Refused,
-        #[doc = "No answer within the time allowed."]
-        12 "timeout" Timeout,
-        #[doc = "No usable local address."]
-        13 "no-address" NoAddress,
-        #[doc = "No route from the local to the remote address."]
-        14 "no-route" NoRoute,
-        #[doc = "A newer move took its place."]
-        15 "superseded" Superseded,
-        #[doc = "The peer did not prove that it holds the keys."]
-        16 "authentication" Authentication,
+        #[doc = "No usable local address appeared in time."]
+        12 "no-address" NoAddress,
+        #[doc = "The peer speaks only other versions of the protocol."]
+        13 "version-mismatch" VersionMismatch,
+        #[doc = "The flow made 2^64 moves."]
+        14 "versions-exhausted" VersionsExhausted,
         #[doc = "The network namespace was deleted."]
-        17 "namespace" Namespace,
+        15 "namespace" Namespace,
     }
 }
 

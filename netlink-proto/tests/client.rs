@@ -214,15 +214,15 @@ fn a_refusal_names_the_attribute_and_the_range() {
         vec![Ok(error(seq, -libc::ERANGE, &attributes))]
     });
     let settings = vec![
-        SettingsAttribute::MaxFlows(2),
-        SettingsAttribute::ProbeMs(1),
+        SettingsAttribute::MaxHalfOpen(2),
+        SettingsAttribute::DrainingMs(1),
     ];
     let refusal = refusal(client.set_settings(settings).unwrap_err());
     assert_eq!(refusal.errno, libc::ERANGE);
-    assert_eq!(refusal.attribute.as_deref(), Some("probe-ms"));
+    assert_eq!(refusal.attribute.as_deref(), Some("draining-ms"));
     assert_eq!(
         refusal.to_string(),
-        "integer out of range (attribute probe-ms), 50 to 60000 is allowed"
+        "integer out of range (attribute draining-ms), 50 to 60000 is allowed"
     );
 }
 

@@ -120,7 +120,7 @@ fn message() -> impl Strategy<Value = Message> {
             Command::SettingsSet,
             prop_oneof![
                 any::<u32>().prop_map(|policy| SettingsAttribute::Policy(policy.into())),
-                any::<u32>().prop_map(SettingsAttribute::ProbeMs),
+                any::<u32>().prop_map(SettingsAttribute::DrainingMs),
             ],
             Attributes::Settings
         ),

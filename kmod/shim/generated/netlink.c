@@ -17,39 +17,36 @@ static const struct netlink_range_validation eccp_a_move_to_ifindex_range = {
 	.max	= S32_MAX,
 };
 
-static const struct netlink_range_validation eccp_a_settings_retry_first_ms_range = {
-	.min	= 20ULL,
-	.max	= 60000ULL,
-};
-
-static const struct netlink_range_validation eccp_a_settings_retry_max_ms_range = {
-	.min	= 20ULL,
-	.max	= 60000ULL,
-};
-
-static const struct netlink_range_validation eccp_a_settings_connect_timeout_ms_range = {
-	.min	= 100ULL,
-	.max	= 600000ULL,
-};
-
-static const struct netlink_range_validation eccp_a_settings_move_timeout_ms_range = {
+static const struct netlink_range_validation eccp_a_settings_give_up_ms_range = {
 	.min	= 1000ULL,
 	.max	= 86400000ULL,
 };
 
-static const struct netlink_range_validation eccp_a_settings_probe_ms_range = {
-	.min	= 50ULL,
-	.max	= 60000ULL,
-};
-
-static const struct netlink_range_validation eccp_a_settings_keepalive_ms_range = {
+static const struct netlink_range_validation eccp_a_settings_half_open_ms_range = {
 	.min	= 1000ULL,
 	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_planned_move_ms_range = {
+	.min	= 500ULL,
+	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_no_address_ms_range = {
+	.max	= 86400000ULL,
 };
 
 static const struct netlink_range_validation eccp_a_settings_draining_ms_range = {
 	.min	= 1000ULL,
 	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_prefer_delay_ms_range = {
+	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_control_rate_range = {
+	.max	= 1000000ULL,
 };
 
 static const struct netlink_range_validation eccp_a_settings_max_connections_range = {
@@ -60,11 +57,6 @@ static const struct netlink_range_validation eccp_a_settings_max_connections_ran
 static const struct netlink_range_validation eccp_a_settings_max_half_open_range = {
 	.min	= 1ULL,
 	.max	= 65536ULL,
-};
-
-static const struct netlink_range_validation eccp_a_settings_max_control_rate_range = {
-	.min	= 1ULL,
-	.max	= 1000000ULL,
 };
 
 /* ECCP_CMD_CONNECTION_GET - do */
@@ -86,22 +78,19 @@ static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX +
 };
 
 /* ECCP_CMD_SETTINGS_SET - do */
-static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MAX_CONTROL_RATE + 1] = {
+static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MAX_HALF_OPEN + 1] = {
 	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
-	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 2),
-	[ECCP_A_SETTINGS_RETRY_FIRST_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_retry_first_ms_range),
-	[ECCP_A_SETTINGS_RETRY_MAX_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_retry_max_ms_range),
-	[ECCP_A_SETTINGS_CONNECT_TIMEOUT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_connect_timeout_ms_range),
-	[ECCP_A_SETTINGS_MOVE_TIMEOUT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_move_timeout_ms_range),
-	[ECCP_A_SETTINGS_PROBE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_probe_ms_range),
-	[ECCP_A_SETTINGS_KEEPALIVE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_keepalive_ms_range),
+	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
+	[ECCP_A_SETTINGS_GIVE_UP_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_give_up_ms_range),
+	[ECCP_A_SETTINGS_HALF_OPEN_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_half_open_ms_range),
+	[ECCP_A_SETTINGS_PLANNED_MOVE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_planned_move_ms_range),
+	[ECCP_A_SETTINGS_NO_ADDRESS_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_no_address_ms_range),
 	[ECCP_A_SETTINGS_DRAINING_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_draining_ms_range),
+	[ECCP_A_SETTINGS_PREFER_DELAY_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_prefer_delay_ms_range),
+	[ECCP_A_SETTINGS_CONTROL_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_control_rate_range),
 	[ECCP_A_SETTINGS_MAX_CONNECTIONS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_connections_range),
-	[ECCP_A_SETTINGS_MAX_FLOWS] = NLA_POLICY_RANGE(NLA_U32, 1, 16),
-	[ECCP_A_SETTINGS_MAX_ADDRESSES] = NLA_POLICY_RANGE(NLA_U32, 1, 16),
 	[ECCP_A_SETTINGS_MAX_HALF_OPEN] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_half_open_range),
-	[ECCP_A_SETTINGS_MAX_CONTROL_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_control_rate_range),
 };
 
 /* Ops table for eccp */
@@ -151,7 +140,7 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd		= ECCP_CMD_SETTINGS_SET,
 		.doit		= eccp_nl_settings_set_doit,
 		.policy		= eccp_settings_set_nl_policy,
-		.maxattr	= ECCP_A_SETTINGS_MAX_CONTROL_RATE,
+		.maxattr	= ECCP_A_SETTINGS_MAX_HALF_OPEN,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

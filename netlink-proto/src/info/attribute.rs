@@ -24,7 +24,11 @@ attributes! {
         8 "connections" Connections(u64),
         #[doc = "Flows in this namespace now, draining ones included."]
         9 "flows" Flows(u64),
+        #[doc = "Most flows of a connection."]
+        10 "max-flows" MaxFlows(u32),
+        #[doc = "Most addresses of one side of a connection."]
+        11 "max-addresses" MaxAddresses(u32),
         #[doc = "Grows whenever a connection or a flow appears or disappears in this namespace."]
-        10 "generation" Generation(u64),
+        12 "generation" Generation(u64),
     }
 }

@@ -27,6 +27,10 @@ pub struct Info {
     pub connections: Option<u64>,
     /// Flows in the namespace, draining ones included.
     pub flows: Option<u64>,
+    /// Most flows of a connection.
+    pub max_flows: Option<u32>,
+    /// Most addresses of one side of a connection.
+    pub max_addresses: Option<u32>,
     /// Grows whenever a connection or a flow appears or disappears.
     pub generation: Option<u64>,
     /// What this crate does not know.
@@ -47,6 +51,8 @@ impl From<Vec<InfoAttribute>> for Info {
                 InfoAttribute::TableBuckets(value) => info.table_buckets = Some(value),
                 InfoAttribute::Connections(value) => info.connections = Some(value),
                 InfoAttribute::Flows(value) => info.flows = Some(value),
+                InfoAttribute::MaxFlows(value) => info.max_flows = Some(value),
+                InfoAttribute::MaxAddresses(value) => info.max_addresses = Some(value),
                 InfoAttribute::Generation(value) => info.generation = Some(value),
                 InfoAttribute::Other(other) => info.other.push(other),
             }

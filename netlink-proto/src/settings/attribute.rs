@@ -9,33 +9,27 @@ attributes! {
     pub enum SettingsAttribute, set "settings" {
         #[doc = "Encapsulation of new paths."]
         1 "encap" Encap(Encap),
-        #[doc = "UDP port on which this namespace listens and from which it sends."]
+        #[doc = "UDP port at which this namespace listens and from which it sends."]
         2 "udp-port" UdpPort(u16),
-        #[doc = "Who decides when a flow moves."]
+        #[doc = "What happens by itself when addresses change."]
         3 "policy" Policy(Policy),
-        #[doc = "Time to the first repetition of a control message, without an RTT."]
-        4 "retry-first-ms" RetryFirstMs(u32),
-        #[doc = "Longest time between two repetitions of a control message."]
-        5 "retry-max-ms" RetryMaxMs(u32),
-        #[doc = "Time after which a set-up without an answer is given up."]
-        6 "connect-timeout-ms" ConnectTimeoutMs(u32),
-        #[doc = "Time after which a flow is given up whose address messages are not answered although it has an address."]
-        7 "move-timeout-ms" MoveTimeoutMs(u32),
-        #[doc = "Shortest silence under load after which a path is probed."]
-        8 "probe-ms" ProbeMs(u32),
-        #[doc = "Time between keepalives while a NAT is seen on the path."]
-        9 "keepalive-ms" KeepaliveMs(u32),
-        #[doc = "Time for which a closed flow still answers late packets."]
-        10 "draining-ms" DrainingMs(u32),
+        #[doc = "How long a set-up or a move is repeated before the flow is given up."]
+        4 "give-up-ms" GiveUpMs(u32),
+        #[doc = "How long a server waits for the ACK that completes a set-up."]
+        5 "half-open-ms" HalfOpenMs(u32),
+        #[doc = "How long a planned move is tried before the flow stays where it was."]
+        6 "planned-move-ms" PlannedMoveMs(u32),
+        #[doc = "How long a flow without any address waits for one; 0 waits for ever."]
+        7 "no-address-ms" NoAddressMs(u32),
+        #[doc = "How long a closed flow answers late packets."]
+        8 "draining-ms" DrainingMs(u32),
+        #[doc = "How long a better address must be there before the policy moves to it."]
+        9 "prefer-delay-ms" PreferDelayMs(u32),
+        #[doc = "Control packets per second that one connection answers; 0 is no limit."]
+        10 "control-rate" ControlRate(u32),
         #[doc = "Connections in the namespace."]
         11 "max-connections" MaxConnections(u32),
-        #[doc = "Flows of one connection."]
-        12 "max-flows" MaxFlows(u32),
-        #[doc = "Addresses of one IList."]
-        13 "max-addresses" MaxAddresses(u32),
-        #[doc = "Set-ups that wait for their last ACK; above it a listener answers with cookies and keeps no state."]
-        14 "max-half-open" MaxHalfOpen(u32),
-        #[doc = "Unauthenticated control packets answered per second."]
-        15 "max-control-rate" MaxControlRate(u32),
+        #[doc = "Set-ups of the namespace that wait for their last ACK."]
+        12 "max-half-open" MaxHalfOpen(u32),
     }
 }

@@ -21,18 +21,15 @@ impl SettingsAttribute {
             S::Encap(value) => value.to_string(),
             S::Policy(value) => value.to_string(),
             S::UdpPort(value) => value.to_string(),
-            S::RetryFirstMs(value)
-            | S::RetryMaxMs(value)
-            | S::ConnectTimeoutMs(value)
-            | S::MoveTimeoutMs(value)
-            | S::ProbeMs(value)
-            | S::KeepaliveMs(value)
+            S::GiveUpMs(value)
+            | S::HalfOpenMs(value)
+            | S::PlannedMoveMs(value)
+            | S::NoAddressMs(value)
             | S::DrainingMs(value)
+            | S::PreferDelayMs(value)
+            | S::ControlRate(value)
             | S::MaxConnections(value)
-            | S::MaxFlows(value)
-            | S::MaxAddresses(value)
-            | S::MaxHalfOpen(value)
-            | S::MaxControlRate(value) => value.to_string(),
+            | S::MaxHalfOpen(value) => value.to_string(),
             S::Other(other) => format!("unknown-{}", other.kind()),
         }
     }
@@ -55,18 +52,15 @@ impl SettingsAttribute {
                     .parse()
                     .map_err(|_| format!("{name}: {value:?} is not a port number"))?,
             ),
-            "retry-first-ms" => S::RetryFirstMs(number()?),
-            "retry-max-ms" => S::RetryMaxMs(number()?),
-            "connect-timeout-ms" => S::ConnectTimeoutMs(number()?),
-            "move-timeout-ms" => S::MoveTimeoutMs(number()?),
-            "probe-ms" => S::ProbeMs(number()?),
-            "keepalive-ms" => S::KeepaliveMs(number()?),
+            "give-up-ms" => S::GiveUpMs(number()?),
+            "half-open-ms" => S::HalfOpenMs(number()?),
+            "planned-move-ms" => S::PlannedMoveMs(number()?),
+            "no-address-ms" => S::NoAddressMs(number()?),
             "draining-ms" => S::DrainingMs(number()?),
+            "prefer-delay-ms" => S::PreferDelayMs(number()?),
+            "control-rate" => S::ControlRate(number()?),
             "max-connections" => S::MaxConnections(number()?),
-            "max-flows" => S::MaxFlows(number()?),
-            "max-addresses" => S::MaxAddresses(number()?),
             "max-half-open" => S::MaxHalfOpen(number()?),
-            "max-control-rate" => S::MaxControlRate(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(
@@ -102,7 +96,7 @@ mod tests {
         let bad = [
             ("encap", "gre"),
             ("udp-port", "65536"),
-            ("probe-ms", "-1"),
+            ("draining-ms", "-1"),
             ("colour", "1"),
         ];
         for (name, value) in bad {

@@ -12,97 +12,119 @@ values! {
         2 "accepts" Accepts,
         #[doc = "Set-ups that this side started and that failed."]
         3 "connect-failures" ConnectFailures,
-        #[doc = "Flows that reached ESTABLISHED."]
+        #[doc = "Flows that were established."]
         4 "flows-opened" FlowsOpened,
         #[doc = "Flows that ended."]
         5 "flows-closed" FlowsClosed,
         #[doc = "Moves that this side started."]
         6 "moves-started" MovesStarted,
-        #[doc = "Moves of this side that completed."]
+        #[doc = "Moves of this side that were completed."]
         7 "moves-completed" MovesCompleted,
         #[doc = "Moves of this side that were given up."]
         8 "moves-failed" MovesFailed,
         #[doc = "Moves of a peer that were proven and obeyed."]
         9 "peer-moves" PeerMoves,
-        #[doc = "Changes of a peer's address by a NAT that were proven."]
-        10 "rebindings" Rebindings,
-        #[doc = "Moves that this side started because a path was lost."]
-        11 "failovers" Failovers,
         #[doc = "Local addresses in use that vanished."]
-        12 "addresses-gone" AddressesGone,
+        10 "addresses-gone" AddressesGone,
+        #[doc = "Flows that lost their last usable address."]
+        11 "suspensions" Suspensions,
         #[doc = "Control packets received."]
-        13 "rx-control" RxControl,
-        #[doc = "Data packets received."]
-        14 "rx-data" RxData,
+        12 "rx-control" RxControl,
+        #[doc = "Data packets delivered to a flow."]
+        13 "rx-data" RxData,
         #[doc = "Control packets sent."]
-        15 "tx-control" TxControl,
-        #[doc = "Data packets sent; a segmented super-packet counts once."]
-        16 "tx-data" TxData,
-        #[doc = "Control messages sent again because no answer came."]
-        17 "control-repeats" ControlRepeats,
-        #[doc = "RST sent."]
-        18 "resets-sent" ResetsSent,
-        #[doc = "RST received and believed."]
-        19 "resets-received" ResetsReceived,
+        14 "tx-control" TxControl,
+        #[doc = "Data packets sent; one that is segmented later counts once."]
+        15 "tx-data" TxData,
         #[doc = "Late packets of closed flows that were answered."]
-        20 "draining-answers" DrainingAnswers,
-        #[doc = "Packets shorter than their header."]
-        21 "drop-short" DropShort,
-        #[doc = "Packets of an unknown protocol version."]
-        22 "drop-version" DropVersion,
+        16 "tail-answers" TailAnswers,
+        #[doc = "Packets of another protocol version that were answered."]
+        17 "version-answers" VersionAnswers,
+        #[doc = "Packets that end inside their header or an option."]
+        18 "drop-truncated" DropTruncated,
+        #[doc = "Packets with a wrong header length."]
+        19 "drop-header-length" DropHeaderLength,
+        #[doc = "Control packets with bytes after their end."]
+        20 "drop-trailing-bytes" DropTrailingBytes,
         #[doc = "Packets of an unknown type."]
-        23 "drop-type" DropType,
-        #[doc = "Packets whose lengths contradict each other."]
-        24 "drop-length" DropLength,
-        #[doc = "Packets with a bad or an unknown mandatory option."]
-        25 "drop-option" DropOption,
+        21 "drop-unknown-type" DropUnknownType,
+        #[doc = "Control packets with an option of a wrong length."]
+        22 "drop-option-length" DropOptionLength,
+        #[doc = "Control packets with an option of a wrong value."]
+        23 "drop-option-value" DropOptionValue,
+        #[doc = "Control packets whose padding is not zero."]
+        24 "drop-padding" DropPadding,
+        #[doc = "Control packets with options out of order."]
+        25 "drop-option-order" DropOptionOrder,
+        #[doc = "Control packets with an unknown mandatory option."]
+        26 "drop-unknown-option" DropUnknownOption,
+        #[doc = "Control packets that lack an option of their type."]
+        27 "drop-missing-option" DropMissingOption,
+        #[doc = "Packets with a flow ID that cannot be one."]
+        28 "drop-flow-id" DropFlowId,
+        #[doc = "Packets of another protocol version."]
+        29 "drop-unknown-version" DropUnknownVersion,
         #[doc = "Packets for a flow ID that nobody has."]
-        26 "drop-flow" DropFlow,
+        30 "drop-unknown-flow" DropUnknownFlow,
         #[doc = "Packets whose flow IDs do not belong together."]
-        27 "drop-peer" DropPeer,
+        31 "drop-wrong-sender" DropWrongSender,
+        #[doc = "Control packets whose MAC does not verify."]
+        32 "drop-bad-mac" DropBadMac,
+        #[doc = "Public keys of low order, and failed key exchanges."]
+        33 "drop-bad-key" DropBadKey,
+        #[doc = "Address messages of a version older than one seen before."]
+        34 "drop-stale-version" DropStaleVersion,
+        #[doc = "Address messages of a version that was not sent yet."]
+        35 "drop-future-version" DropFutureVersion,
+        #[doc = "ACKs for a version that has a proven address already."]
+        36 "drop-already-validated" DropAlreadyValidated,
+        #[doc = "Tokens that were not made here for this version and address."]
+        37 "drop-bad-token" DropBadToken,
+        #[doc = "Answers from an address that nothing was sent to."]
+        38 "drop-unexpected-source" DropUnexpectedSource,
+        #[doc = "Answers by the encapsulation that came second."]
+        39 "drop-other-encapsulation" DropOtherEncapsulation,
         #[doc = "Packets that have no meaning in the state of the flow."]
-        28 "drop-state" DropState,
-        #[doc = "Control packets whose MAC is wrong or missing."]
-        29 "drop-authentication" DropAuthentication,
-        #[doc = "Address messages of a version that was superseded."]
-        30 "drop-old-version" DropOldVersion,
-        #[doc = "Answers to a challenge that was not made."]
-        31 "drop-challenge" DropChallenge,
-        #[doc = "Cookies that this host did not give or that are too old."]
-        32 "drop-cookie" DropCookie,
-        #[doc = "SYN for a service without a listener."]
-        33 "drop-service" DropService,
-        #[doc = "SYN for a listener whose queue is full."]
-        34 "drop-backlog" DropBacklog,
-        #[doc = "SYN beyond max-half-open."]
-        35 "drop-half-open" DropHalfOpen,
+        40 "drop-wrong-state" DropWrongState,
+        #[doc = "PONGs that answer no ping."]
+        41 "drop-unexpected-pong" DropUnexpectedPong,
+        #[doc = "SYNs of a half-open flow that differ from its first."]
+        42 "drop-different-syn" DropDifferentSyn,
+        #[doc = "Control packets beyond control-rate."]
+        43 "drop-rate-limited" DropRateLimited,
+        #[doc = "Control packets beyond the answers that can wait."]
+        44 "drop-queue-full" DropQueueFull,
+        #[doc = "Data packets that arrived where control was expected."]
+        45 "drop-not-control" DropNotControl,
+        #[doc = "Packets of a known type that this host takes no part in."]
+        46 "drop-unsupported" DropUnsupported,
+        #[doc = "Packets for a flow of another network namespace."]
+        47 "drop-namespace" DropNamespace,
+        #[doc = "SYNs for a service without a listener."]
+        48 "drop-no-listener" DropNoListener,
+        #[doc = "SYNs for a listener whose queue is full."]
+        49 "drop-backlog" DropBacklog,
+        #[doc = "SYNs beyond max-half-open."]
+        50 "drop-half-open" DropHalfOpen,
         #[doc = "Set-ups beyond max-connections."]
-        36 "drop-limit-connections" DropLimitConnections,
-        #[doc = "Flows beyond max-flows of a connection."]
-        37 "drop-limit-flows" DropLimitFlows,
-        #[doc = "IList entries beyond max-addresses."]
-        38 "drop-limit-addresses" DropLimitAddresses,
-        #[doc = "Control packets beyond max-control-rate."]
-        39 "drop-rate" DropRate,
-        #[doc = "Bytes held back from an address that is not proven yet."]
-        40 "drop-unproven" DropUnproven,
-        #[doc = "Packets with a wrong UDP checksum."]
-        41 "drop-checksum" DropChecksum,
-        #[doc = "Packets or events for which there was no memory."]
-        42 "drop-no-memory" DropNoMemory,
+        51 "drop-max-connections" DropMaxConnections,
+        #[doc = "Control packets beyond the queue of the namespace."]
+        52 "drop-control-queue" DropControlQueue,
         #[doc = "Data packets beyond the queue of a flow that is being set up."]
-        43 "drop-queue" DropQueue,
+        53 "drop-early-data" DropEarlyData,
+        #[doc = "Packets for which there was no memory."]
+        54 "drop-no-memory" DropNoMemory,
+        #[doc = "Packets of strangers that were not answered, to bound the answers."]
+        55 "drop-answer-rate" DropAnswerRate,
         #[doc = "Outgoing packets of a flow without a usable path."]
-        44 "drop-no-path" DropNoPath,
+        56 "drop-no-path" DropNoPath,
         #[doc = "Outgoing packets without a route."]
-        45 "drop-no-route" DropNoRoute,
-        #[doc = "Packets in a namespace that is going away."]
-        46 "drop-namespace" DropNamespace,
-        #[doc = "Moves that a command asked for and that were refused."]
-        47 "refused-moves" RefusedMoves,
-        #[doc = "Requests that lacked CAP_NET_ADMIN or ownership."]
-        48 "refused-permission" RefusedPermission,
-        #[doc = "Notifications that could not be built or delivered."]
-        49 "events-lost" EventsLost,
+        57 "drop-no-route" DropNoRoute,
+        #[doc = "Data packets for a flow that is over."]
+        58 "drop-closed" DropClosed,
+        #[doc = "Moves that were asked for and refused."]
+        59 "refused-moves" RefusedMoves,
+        #[doc = "Notifications for which there was no memory."]
+        60 "events-lost" EventsLost,
     }
 }
