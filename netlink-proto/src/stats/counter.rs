@@ -24,107 +24,115 @@ values! {
         8 "moves-failed" MovesFailed,
         #[doc = "Moves of a peer that were proven and obeyed."]
         9 "peer-moves" PeerMoves,
+        #[doc = "Moves that this side started because its address was lost."]
+        10 "failovers" Failovers,
         #[doc = "Local addresses in use that vanished."]
-        10 "addresses-gone" AddressesGone,
+        11 "addresses-gone" AddressesGone,
         #[doc = "Flows that lost their last usable address."]
-        11 "suspensions" Suspensions,
+        12 "suspensions" Suspensions,
         #[doc = "Control packets received."]
-        12 "rx-control" RxControl,
+        13 "rx-control" RxControl,
         #[doc = "Data packets delivered to a flow."]
-        13 "rx-data" RxData,
+        14 "rx-data" RxData,
         #[doc = "Control packets sent."]
-        14 "tx-control" TxControl,
+        15 "tx-control" TxControl,
         #[doc = "Data packets sent; one that is segmented later counts once."]
-        15 "tx-data" TxData,
+        16 "tx-data" TxData,
+        #[doc = "RSTs received and believed."]
+        17 "resets-received" ResetsReceived,
         #[doc = "Late packets of closed flows that were answered."]
-        16 "tail-answers" TailAnswers,
+        18 "draining-answers" DrainingAnswers,
         #[doc = "Packets of another protocol version that were answered."]
-        17 "version-answers" VersionAnswers,
+        19 "version-answers" VersionAnswers,
         #[doc = "Packets that end inside their header or an option."]
-        18 "drop-truncated" DropTruncated,
+        20 "drop-truncated" DropTruncated,
         #[doc = "Packets with a wrong header length."]
-        19 "drop-header-length" DropHeaderLength,
+        21 "drop-header-length" DropHeaderLength,
         #[doc = "Control packets with bytes after their end."]
-        20 "drop-trailing-bytes" DropTrailingBytes,
+        22 "drop-trailing-bytes" DropTrailingBytes,
         #[doc = "Packets of an unknown type."]
-        21 "drop-unknown-type" DropUnknownType,
+        23 "drop-unknown-type" DropUnknownType,
         #[doc = "Control packets with an option of a wrong length."]
-        22 "drop-option-length" DropOptionLength,
+        24 "drop-option-length" DropOptionLength,
         #[doc = "Control packets with an option of a wrong value."]
-        23 "drop-option-value" DropOptionValue,
+        25 "drop-option-value" DropOptionValue,
         #[doc = "Control packets whose padding is not zero."]
-        24 "drop-padding" DropPadding,
+        26 "drop-padding" DropPadding,
         #[doc = "Control packets with options out of order."]
-        25 "drop-option-order" DropOptionOrder,
+        27 "drop-option-order" DropOptionOrder,
         #[doc = "Control packets with an unknown mandatory option."]
-        26 "drop-unknown-option" DropUnknownOption,
+        28 "drop-unknown-option" DropUnknownOption,
         #[doc = "Control packets that lack an option of their type."]
-        27 "drop-missing-option" DropMissingOption,
+        29 "drop-missing-option" DropMissingOption,
         #[doc = "Packets with a flow ID that cannot be one."]
-        28 "drop-flow-id" DropFlowId,
+        30 "drop-flow-id" DropFlowId,
         #[doc = "Packets of another protocol version."]
-        29 "drop-unknown-version" DropUnknownVersion,
+        31 "drop-unknown-version" DropUnknownVersion,
         #[doc = "Packets for a flow ID that nobody has."]
-        30 "drop-unknown-flow" DropUnknownFlow,
+        32 "drop-unknown-flow" DropUnknownFlow,
         #[doc = "Packets whose flow IDs do not belong together."]
-        31 "drop-wrong-sender" DropWrongSender,
+        33 "drop-wrong-sender" DropWrongSender,
         #[doc = "Control packets whose MAC does not verify."]
-        32 "drop-bad-mac" DropBadMac,
+        34 "drop-bad-mac" DropBadMac,
         #[doc = "Public keys of low order, and failed key exchanges."]
-        33 "drop-bad-key" DropBadKey,
+        35 "drop-bad-key" DropBadKey,
         #[doc = "Address messages of a version older than one seen before."]
-        34 "drop-stale-version" DropStaleVersion,
+        36 "drop-stale-version" DropStaleVersion,
         #[doc = "Address messages of a version that was not sent yet."]
-        35 "drop-future-version" DropFutureVersion,
+        37 "drop-future-version" DropFutureVersion,
         #[doc = "ACKs for a version that has a proven address already."]
-        36 "drop-already-validated" DropAlreadyValidated,
+        38 "drop-already-validated" DropAlreadyValidated,
         #[doc = "Tokens that were not made here for this version and address."]
-        37 "drop-bad-token" DropBadToken,
+        39 "drop-bad-token" DropBadToken,
         #[doc = "Answers from an address that nothing was sent to."]
-        38 "drop-unexpected-source" DropUnexpectedSource,
+        40 "drop-unexpected-source" DropUnexpectedSource,
         #[doc = "Answers by the encapsulation that came second."]
-        39 "drop-other-encapsulation" DropOtherEncapsulation,
+        41 "drop-other-encapsulation" DropOtherEncapsulation,
         #[doc = "Packets that have no meaning in the state of the flow."]
-        40 "drop-wrong-state" DropWrongState,
+        42 "drop-wrong-state" DropWrongState,
         #[doc = "PONGs that answer no ping."]
-        41 "drop-unexpected-pong" DropUnexpectedPong,
+        43 "drop-unexpected-pong" DropUnexpectedPong,
         #[doc = "SYNs of a half-open flow that differ from its first."]
-        42 "drop-different-syn" DropDifferentSyn,
+        44 "drop-different-syn" DropDifferentSyn,
         #[doc = "Control packets beyond control-rate."]
-        43 "drop-rate-limited" DropRateLimited,
+        45 "drop-rate-limited" DropRateLimited,
         #[doc = "Control packets beyond the answers that can wait."]
-        44 "drop-queue-full" DropQueueFull,
+        46 "drop-queue-full" DropQueueFull,
         #[doc = "Data packets that arrived where control was expected."]
-        45 "drop-not-control" DropNotControl,
+        47 "drop-not-control" DropNotControl,
         #[doc = "Packets of a known type that this host takes no part in."]
-        46 "drop-unsupported" DropUnsupported,
+        48 "drop-unsupported" DropUnsupported,
         #[doc = "Packets for a flow of another network namespace."]
-        47 "drop-namespace" DropNamespace,
+        49 "drop-namespace" DropNamespace,
+        #[doc = "Packets that were not sent to this host."]
+        50 "drop-other-host" DropOtherHost,
         #[doc = "SYNs for a service without a listener."]
-        48 "drop-no-listener" DropNoListener,
+        51 "drop-no-listener" DropNoListener,
         #[doc = "SYNs for a listener whose queue is full."]
-        49 "drop-backlog" DropBacklog,
+        52 "drop-backlog" DropBacklog,
         #[doc = "SYNs beyond max-half-open."]
-        50 "drop-half-open" DropHalfOpen,
+        53 "drop-half-open" DropHalfOpen,
         #[doc = "Set-ups beyond max-connections."]
-        51 "drop-max-connections" DropMaxConnections,
+        54 "drop-max-connections" DropMaxConnections,
+        #[doc = "Addresses beyond max-addresses."]
+        55 "drop-max-addresses" DropMaxAddresses,
         #[doc = "Control packets beyond the queue of the namespace."]
-        52 "drop-control-queue" DropControlQueue,
+        56 "drop-control-queue" DropControlQueue,
         #[doc = "Data packets beyond the queue of a flow that is being set up."]
-        53 "drop-early-data" DropEarlyData,
+        57 "drop-early-data" DropEarlyData,
         #[doc = "Packets for which there was no memory."]
-        54 "drop-no-memory" DropNoMemory,
-        #[doc = "Packets of strangers that were not answered, to bound the answers."]
-        55 "drop-answer-rate" DropAnswerRate,
+        58 "drop-no-memory" DropNoMemory,
+        #[doc = "Packets of strangers beyond the rate at which they are looked at."]
+        59 "drop-stranger-rate" DropStrangerRate,
         #[doc = "Outgoing packets of a flow without a usable path."]
-        56 "drop-no-path" DropNoPath,
+        60 "drop-no-path" DropNoPath,
         #[doc = "Outgoing packets without a route."]
-        57 "drop-no-route" DropNoRoute,
+        61 "drop-no-route" DropNoRoute,
         #[doc = "Data packets for a flow that is over."]
-        58 "drop-closed" DropClosed,
+        62 "drop-closed" DropClosed,
         #[doc = "Moves that were asked for and refused."]
-        59 "refused-moves" RefusedMoves,
+        63 "refused-moves" RefusedMoves,
         #[doc = "Notifications for which there was no memory."]
-        60 "events-lost" EventsLost,
+        64 "events-lost" EventsLost,
     }
 }

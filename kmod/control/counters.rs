@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One counter for each thing that happens, and for each reason that it does not.
+
+use crate::{kernel_objects::sys, proto::event::Discard};
+use kernel::sync::atomic::{Atomic, Relaxed};
+
+/// Number of counters, and one more than the largest attribute number.
+pub(crate) const COUNTERS: usize = sys::__ECCP_A_STATS_MAX as usize;
+
+/// A counter, by the number of its netlink attribute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u32);
+
+macro_rules! counters {
+    ($($name:ident = $attribute:ident;)*) => {
+        #[allow(missing_docs, reason = "described in the netlink specification")]
+        impl Count {
+            $(pub(crate) const $name: Self = Self(sys::$attribute as u32);)*
+        }
+    };
+}
+
+counters! {
+    CONNECTS = ECCP_A_STATS_CONNECTS;
+    ACCEPTS = ECCP_A_STATS_ACCEPTS;
+    CONNECT_FAILURES = ECCP_A_STATS_CONNECT_FAILURES;
+    FLOWS_OPENED = ECCP_A_STATS_FLOWS_OPENED;
+    FLOWS_CLOSED = ECCP_A_STATS_FLOWS_CLOSED;
+    MOVES_STARTED = ECCP_A_STATS_MOVES_STARTED;
+    MOVES_COMPLETED = ECCP_A_STATS_MOVES_COMPLETED;
+    MOVES_FAILED = ECCP_A_STATS_MOVES_FAILED;
+    PEER_MOVES = ECCP_A_STATS_PEER_MOVES;
+    FAILOVERS = ECCP_A_STATS_FAILOVERS;
+    ADDRESSES_GONE = ECCP_A_STATS_ADDRESSES_GONE;
+    SUSPENSIONS = ECCP_A_STATS_SUSPENSIONS;
+    RX_CONTROL = ECCP_A_STATS_RX_CONTROL;
+    RX_DATA = ECCP_A_STATS_RX_DATA;
+    TX_CONTROL = ECCP_A_STATS_TX_CONTROL;
+    TX_DATA = ECCP_A_STATS_TX_DATA;
+    RESETS_RECEIVED = ECCP_A_STATS_RESETS_RECEIVED;
+    DRAINING_ANSWERS = ECCP_A_STATS_DRAINING_ANSWERS;
+    VERSION_ANSWERS = ECCP_A_STATS_VERSION_ANSWERS;
+    DROP_NAMESPACE = ECCP_A_STATS_DROP_NAMESPACE;
+    DROP_OTHER_HOST = ECCP_A_STATS_DROP_OTHER_HOST;
+    DROP_NO_LISTENER = ECCP_A_STATS_DROP_NO_LISTENER;
+    DROP_BACKLOG = ECCP_A_STATS_DROP_BACKLOG;
+    DROP_HALF_OPEN = ECCP_A_STATS_DROP_HALF_OPEN;
+    DROP_MAX_CONNECTIONS = ECCP_A_STATS_DROP_MAX_CONNECTIONS;
+    DROP_MAX_ADDRESSES = ECCP_A_STATS_DROP_MAX_ADDRESSES;
+    DROP_CONTROL_QUEUE = ECCP_A_STATS_DROP_CONTROL_QUEUE;
+    DROP_EARLY_DATA = ECCP_A_STATS_DROP_EARLY_DATA;
+    DROP_NO_MEMORY = ECCP_A_STATS_DROP_NO_MEMORY;
+    DROP_STRANGER_RATE = ECCP_A_STATS_DROP_STRANGER_RATE;
+    DROP_NO_PATH = ECCP_A_STATS_DROP_NO_PATH;
+    DROP_NO_ROUTE = ECCP_A_STATS_DROP_NO_ROUTE;
+    DROP_CLOSED = ECCP_A_STATS_DROP_CLOSED;
+    REFUSED_MOVES = ECCP_A_STATS_REFUSED_MOVES;
+    EVENTS_LOST = ECCP_A_STATS_EVENTS_LOST;
+    // What packets are dropped for before the core sees them.
+    DROP_SHORT = ECCP_A_STATS_DROP_TRUNCATED;
+    DROP_LENGTH = ECCP_A_STATS_DROP_HEADER_LENGTH;
+    DROP_TYPE = ECCP_A_STATS_DROP_UNKNOWN_TYPE;
+    DROP_FLOW = ECCP_A_STATS_DROP_UNKNOWN_FLOW;
+    DROP_PEER = ECCP_A_STATS_DROP_OTHER_HOST;
+    DROP_RATE = ECCP_A_STATS_DROP_STRANGER_RATE;
+    DROP_SERVICE = ECCP_A_STATS_DROP_NO_LISTENER;
+    DROP_LIMIT_CONNECTIONS = ECCP_A_STATS_DROP_MAX_CONNECTIONS;
+    DROP_LIMIT_ADDRESSES = ECCP_A_STATS_DROP_MAX_ADDRESSES;
+    DROP_QUEUE = ECCP_A_STATS_DROP_CONTROL_QUEUE;
+}
+
+/// The counters of the core's reasons lie together, in the core's order.
+impl From<Discard> for Count {
+    fn from(reason: Discard) -> Self {
+        Self(sys::ECCP_A_STATS_DROP_TRUNCATED as u32 + reason.index() as u32)
+    }
+}
+
+const _: () = assert!(
+    sys::ECCP_A_STATS_DROP_UNSUPPORTED as usize + 1
+        == sys::ECCP_A_STATS_DROP_TRUNCATED as usize + Discard::COUNT
+);
+
+/// The counters of a namespace.
+pub(crate) struct Counters([Atomic<u64>; COUNTERS]);
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self([const { Atomic::new(0) }; COUNTERS])
+    }
+
+    /// Counts one.
+    pub(crate) fn add(&self, what: impl Into<Count>) {
+        if let Some(counter) = self.0.get(what.into().0 as usize) {
+            counter.add(1u64, Relaxed);
+        }
+    }
+
+    /// The value of the counter with an attribute number.
+    pub(crate) fn get(&self, what: Count) -> u64 {
+        self.0.get(what.0 as usize).map_or(0, |c| c.load(Relaxed))
+    }
+}
