@@ -62,6 +62,15 @@ impl IpAddr128 {
         )
     }
 
+    /// True for `fe80::/10` and `169.254.0.0/16`, which are valid on one link only.
+    #[must_use]
+    pub const fn is_link_local(&self) -> bool {
+        match self.as_v4() {
+            Some([a, b, ..]) => a == 169 && b == 254,
+            None => self.0[0] == 0xfe && self.0[1] & 0xc0 == 0x80,
+        }
+    }
+
     /// True for multicast of either family and for the limited IPv4 broadcast.
     #[must_use]
     pub const fn is_multicast(&self) -> bool {

@@ -7,12 +7,34 @@
     clippy::unwrap_used
 )]
 
+// What stands on the wire, and plain values.
 pub mod address;
-pub mod event;
-pub mod host;
 pub mod ilist;
 pub mod service;
+pub mod wire;
+
+// What the host gives and what it is told.
+pub mod event;
+pub mod host;
 pub mod settings;
 pub mod time;
+
+// Parts of a connection.
+pub mod auth;
+pub mod candidate;
+pub mod connection;
+pub mod flow;
+pub mod limit;
+pub mod queue;
+pub mod respond;
+mod shared;
 pub mod timer;
-pub mod wire;
+
+// What a connection does.
+mod handshake;
+mod lifetime;
+mod migrate;
+mod ping;
+mod policy;
+mod receive;
+mod transmit;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Keys, MACs and tokens (protocol.md §7.3, §7.4).
+
+use super::address::Path;
+use super::event::Discard;
+use super::host::Host;
+use super::wire::{Packet, MAC_LEN, TOKEN_LEN};
+
+const LABEL_CLIENT: &[u8] = b"ECCP v1 control, client to server";
+const LABEL_SERVER: &[u8] = b"ECCP v1 control, server to client";
+const LABEL_REFUSAL: &[u8] = b"ECCP v1 refusal of a SYN";
+
+/// Which end opened the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// This end sent the SYN.
+    Client,
+    /// This end accepted it.
+    Server,
+}
+
+/// The keys of a connection, one per direction, so that no packet can be reflected.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Keys {
+    send: [u8; 32],
+    receive: [u8; 32],
+}
+
+impl core::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+impl Keys {
+    /// Derives the keys from the shared secret of the X25519 exchange and the pre-shared key, if
+    /// there is one; they bind the whole SYN and the SYN-ACK up to its token, by their hashes.
+    #[must_use]
+    pub fn derive(
+        host: &dyn Host,
+        role: Role,
+        shared: &[u8; 32],
+        psk: Option<&[u8; 32]>,
+        syn: &[u8; 32],
+        syn_ack: &[u8; 32],
+    ) -> Self {
+        let mut secret = [0u8; 64];
+        let (front, back) = secret.split_at_mut(32);
+        front.copy_from_slice(shared);
+        let used: &[u8] = match psk {
+            Some(psk) => {
+                back.copy_from_slice(psk);
+                &secret
+            }
+            None => shared,
+        };
+        let client = host.hmac_sha256(used, &[LABEL_CLIENT, syn, syn_ack]);
+        let server = host.hmac_sha256(used, &[LABEL_SERVER, syn, syn_ack]);
+        match role {
+            Role::Client => Self {
+                send: client,
+                receive: server,
+            },
+            Role::Server => Self {
+                send: server,
+                receive: client,
+            },
+        }
+    }
+
+    /// Writes the MAC of everything before `at` into `packet` at `at`.
+    pub fn sign(&self, host: &dyn Host, packet: &mut [u8], at: usize) {
+        write_mac(host, &self.send, packet, at);
+    }
+
+    /// Checks the MAC of a received packet.
+    pub fn verify(&self, host: &dyn Host, packet: &Packet<'_>) -> Result<(), Discard> {
+        check_mac(host, &self.receive, packet)
+    }
+}
+
+/// The key of the RST that refuses a SYN: only who has seen the SYN can know it.
+#[must_use]
+pub fn refusal_key(host: &dyn Host, syn: &[u8; 32]) -> [u8; 32] {
+    host.hmac_sha256(syn, &[LABEL_REFUSAL])
+}
+
+/// Writes the MAC under `key` of everything before `at` into `packet` at `at`.
+pub(super) fn write_mac(host: &dyn Host, key: &[u8; 32], packet: &mut [u8], at: usize) {
+    let Some((covered, rest)) = packet.split_at_mut_checked(at) else {
+        return;
+    };
+    let mac = host.hmac_sha256(key, &[covered]);
+    if let (Some(slot), Some(mac)) = (rest.first_chunk_mut::<MAC_LEN>(), mac.first_chunk()) {
+        *slot = *mac;
+    }
+}
+
+/// Checks the MAC of `packet` under `key`, in constant time.
+pub(super) fn check_mac(
+    host: &dyn Host,
+    key: &[u8; 32],
+    packet: &Packet<'_>,
+) -> Result<(), Discard> {
+    let (covered, mac) = packet.authenticated().ok_or(Discard::BadMac)?;
+    let expected = host.hmac_sha256(key, &[covered]);
+    let expected = expected.first_chunk::<MAC_LEN>().ok_or(Discard::BadMac)?;
+    match host.mac_eq(expected, mac) {
+        true => Ok(()),
+        false => Err(Discard::BadMac),
+    }
+}
+
+/// The token that proves an address (R10): bound to flow, version and source, and stateless.
+#[must_use]
+pub fn token(
+    host: &dyn Host,
+    secret: &[u8; 32],
+    flow: u64,
+    version: u64,
+    path: &Path,
+) -> [u8; TOKEN_LEN] {
+    let mac = host.hmac_sha256(
+        secret,
+        &[
+            &flow.to_be_bytes(),
+            &version.to_be_bytes(),
+            &path.remote.0,
+            &path.remote_port.to_be_bytes(),
+            &[path.encap as u8],
+        ],
+    );
+    let mut token = [0u8; TOKEN_LEN];
+    if let Some(head) = mac.first_chunk() {
+        token = *head;
+    }
+    token
+}

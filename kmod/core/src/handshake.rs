@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Set-up: SYN, SYN-ACK, ACK, and the refusal of a SYN.
+
+use super::address::{LocalAddress, Path, RxInfo};
+use super::auth::{check_mac, refusal_key, Keys, Role};
+use super::connection::{Accept, Connect, Connection};
+use super::event::{CloseReason, Discard, Event, FlowIndex};
+use super::flow::{Flow, LocalHalf, Phase};
+use super::host::Host;
+use super::limit::TokenBucket;
+use super::service::TransportParams;
+use super::settings::{Settings, AMPLIFICATION};
+use super::shared::{Frozen, Reply, Shared};
+use super::time::{Duration, Instant};
+use super::timer::Retry;
+use super::wire::{Message, Packet, PacketType, Reason, Versions, TOKEN_LEN, VERSION};
+
+/// How long an answer by the encapsulation that came second is ignored: the peer repeats it
+/// later than that if it still needs an ACK.
+const ENCAPSULATION_GRACE: Duration = Duration::from_millis(200);
+
+impl Connection {
+    /// Begins to connect. The SYN is ready for [`Connection::poll_transmit`] afterwards; the
+    /// client's flow ID is that of the flow returned, which is always the first.
+    pub fn connect(
+        &mut self,
+        host: &mut dyn Host,
+        settings: &Settings,
+        request: &Connect<'_>,
+    ) -> FlowIndex {
+        let now = host.now();
+        self.begin(host, settings, request.local, Role::Client, request.psk);
+        let shared = &mut self.shared;
+        shared.service = request.service;
+        shared.inner = request.inner;
+        shared.bound = request.bound;
+        for (slot, remote) in shared.remotes.iter_mut().zip(request.remotes) {
+            *slot = *remote;
+            shared.remotes_len = shared.remotes_len.saturating_add(1);
+        }
+        let [flow, ..] = &mut self.flows;
+        flow.local_id = host.new_flow_id();
+        flow.phase = Phase::SynSent;
+        flow.path.local = request.bound.addr;
+        flow.path.ifindex = request.bound.ifindex;
+        flow.setup = Retry::starting(now);
+        let mut syn = Message::new(PacketType::Syn, 0, flow.local_id, 0);
+        syn.inner = shared.inner;
+        syn.service = Some(shared.service);
+        syn.key = Some(host.x25519_public(&shared.secret));
+        syn.ilist = Some(shared.ilist());
+        syn.transport = some_params(&request.transport);
+        shared.frozen.freeze(&syn, false);
+        shared.syn_hash = host.sha256(&[shared.frozen.packet()]);
+        shared.ilist_known = shared.local_version;
+        flow.index
+    }
+
+    /// Accepts a first SYN for a service that is listened for. The SYN-ACK is ready for
+    /// [`Connection::poll_transmit`] afterwards; [`Event::Established`] follows when the client
+    /// has proven its address. On an error the connection must be dropped.
+    pub fn accept(
+        &mut self,
+        host: &mut dyn Host,
+        settings: &Settings,
+        packet: &Packet<'_>,
+        rx: &RxInfo,
+        request: &Accept<'_>,
+    ) -> Result<FlowIndex, Discard> {
+        let now = host.now();
+        let syn = packet.message();
+        let (true, Some(service), Some(key)) = (packet.is_first_syn(), syn.service, &syn.key)
+        else {
+            return Err(Discard::WrongState);
+        };
+        self.begin(host, settings, request.local, Role::Server, request.psk);
+        let shared = &mut self.shared;
+        let secret = host.x25519(&shared.secret, key).ok_or(Discard::BadKey)?;
+        shared.service = service;
+        shared.inner = syn.inner;
+        shared.peer_transport = syn.transport.unwrap_or_default();
+        shared.syn_hash = host.sha256(&[packet.bytes()]);
+        if let Some(list) = &syn.ilist {
+            shared.learn_ilist(list);
+        }
+        let [flow, ..] = &mut self.flows;
+        flow.local_id = host.new_flow_id();
+        flow.remote_id = syn.sender;
+        flow.phase = Phase::SynRcvd;
+        flow.path = rx.reply_path();
+        flow.candidates.add(flow.path, packet.bytes().len());
+        flow.setup = Retry::starting(now);
+        let mut answer = Message::new(PacketType::SynAck, syn.sender, flow.local_id, 0);
+        answer.inner = shared.inner;
+        answer.key = Some(host.x25519_public(&shared.secret));
+        answer.transport = some_params(&request.transport);
+        answer.token = Some([0; TOKEN_LEN]);
+        shared.freeze_syn_ack(answer, packet.bytes().len());
+        shared.derive_keys(host, &secret, None);
+        Ok(flow.index)
+    }
+
+    fn begin(
+        &mut self,
+        host: &mut dyn Host,
+        settings: &Settings,
+        local: &[LocalAddress],
+        role: Role,
+        psk: Option<&[u8; 32]>,
+    ) {
+        let shared = &mut self.shared;
+        shared.role = role;
+        shared.settings = *settings;
+        shared.psk = psk.copied();
+        shared.limiter = TokenBucket::new(settings.control_rate, host.now());
+        shared.take_addresses(local, &[]);
+        host.random(&mut shared.secret);
+        host.random(&mut shared.token_secret);
+        for (index, flow) in (0u8..).zip(&mut self.flows) {
+            flow.index = FlowIndex(index);
+        }
+    }
+
+    /// A SYN for a connection that exists: the client has not heard our SYN-ACK (or the network
+    /// repeated the SYN).
+    pub(super) fn handle_repeated_syn(
+        &mut self,
+        host: &mut dyn Host,
+        rx: &RxInfo,
+        packet: &Packet<'_>,
+    ) -> Result<(), Discard> {
+        let [flow, ..] = &mut self.flows;
+        if flow.phase != Phase::SynRcvd {
+            return Err(Discard::WrongState);
+        }
+        if host.sha256(&[packet.bytes()]) != self.shared.syn_hash {
+            return Err(Discard::DifferentSyn);
+        }
+        let path = rx.reply_path();
+        self.shared.answer(host.now(), flow.reply_syn_ack(path))?;
+        flow.candidates.add(path, packet.bytes().len());
+        Ok(())
+    }
+}
+
+impl Flow {
+    /// A SYN-ACK in SYN_SENT: derives the keys, and establishes the flow if the MAC verifies.
+    pub(super) fn handle_first_syn_ack(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        rx: &RxInfo,
+        packet: &Packet<'_>,
+    ) -> Result<(), Discard> {
+        let now = host.now();
+        shared.check_syn_target(rx)?;
+        if !shared.limiter.take(now) {
+            return Err(Discard::RateLimited);
+        }
+        let message = packet.message();
+        let (Some(key), Some(token)) = (&message.key, message.token) else {
+            return Err(Discard::WrongState);
+        };
+        if message.version != 0 {
+            return Err(Discard::FutureVersion);
+        }
+        let secret = host.x25519(&shared.secret, key).ok_or(Discard::BadKey)?;
+        shared.derive_keys(host, &secret, Some(packet.bound()));
+        if let Err(discard) = shared.verify(host, packet) {
+            shared.keys = None;
+            return Err(discard);
+        }
+        shared.secret = [0; 32];
+        shared.peer_transport = message.transport.unwrap_or_default();
+        if let Some(list) = &message.ilist {
+            shared.learn_ilist(list);
+        }
+        self.remote_id = message.sender;
+        self.validated = Some(0);
+        self.unconfirmed = true;
+        self.settled_at = now;
+        let rtt = self.setup.measured(now);
+        self.setup.stop();
+        self.burst.syn = None;
+        self.take_remote(shared, &rx.reply_path());
+        self.open(shared, rtt);
+        // R3: this and every repetition of it is answered, to its source (R6).
+        shared.answer(now, self.reply_ack(0, token, rx.reply_path()))?;
+        self.ping_at(shared, host, now.after(self.rtt.retry()));
+        Ok(())
+    }
+
+    /// A SYN-ACK after the first: our ACK was lost, or the other encapsulation answers too.
+    pub(super) fn handle_repeated_syn_ack(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        rx: &RxInfo,
+        message: &Message,
+    ) -> Result<(), Discard> {
+        let (Role::Client, Some(token)) = (shared.role, message.token) else {
+            return Err(Discard::WrongState);
+        };
+        if self.version > 0 {
+            // R2: the RSYN that is under way or done completes the peer's handshake (R8).
+            return Err(Discard::StaleVersion);
+        }
+        if self.is_second_encapsulation(rx, now) {
+            return Err(Discard::OtherEncapsulation);
+        }
+        shared.answer(now, self.reply_ack(0, token, rx.reply_path()))
+    }
+
+    /// The flow can carry data: emits the event.
+    pub(super) fn open(&mut self, shared: &mut Shared, rtt: Option<Duration>) {
+        self.phase = Phase::Open;
+        shared.emit(Event::Established {
+            flow: self.index,
+            local_id: self.local_id,
+            remote_id: self.remote_id,
+            path: self.path,
+            transport: shared.peer_transport,
+        });
+        self.note_rtt(shared, rtt);
+    }
+
+    /// An RST in SYN_SENT: believed if its sender has seen our SYN and answers from where that
+    /// SYN was sent.
+    pub(super) fn handle_refusal(
+        &mut self,
+        shared: &mut Shared,
+        host: &dyn Host,
+        rx: &RxInfo,
+        packet: &Packet<'_>,
+    ) -> Result<(), Discard> {
+        shared.check_syn_target(rx)?;
+        check_mac(host, &refusal_key(host, &shared.syn_hash), packet)?;
+        let reason = packet.message().reason.unwrap_or(Reason::Other(0));
+        self.finish(shared, CloseReason::Refused(reason));
+        Ok(())
+    }
+
+    /// A VERSION packet in SYN_SENT. It cannot be authenticated, so it has no effect but on the
+    /// reason that is reported should nothing better arrive in time.
+    pub(super) fn handle_version(
+        &self,
+        shared: &mut Shared,
+        rx: &RxInfo,
+        versions: Option<&Versions>,
+    ) -> Result<(), Discard> {
+        if self.phase != Phase::SynSent {
+            return Err(Discard::WrongState);
+        }
+        shared.check_syn_target(rx)?;
+        shared.version_refused = versions.is_some_and(|v| !v.as_slice().contains(&VERSION));
+        Ok(())
+    }
+
+    /// True for an answer from the address in use by another encapsulation than the one in use,
+    /// soon after that answered: acknowledging it too could make the two ends choose differently.
+    pub(super) fn is_second_encapsulation(&self, rx: &RxInfo, now: Instant) -> bool {
+        self.local == LocalHalf::Settled
+            && rx.remote == self.path.remote
+            && rx.encap != self.path.encap
+            && now.since(self.settled_at) < ENCAPSULATION_GRACE
+    }
+
+    pub(super) fn reply_syn_ack(&self, path: Path) -> Reply {
+        Reply {
+            flow: self.index,
+            kind: PacketType::SynAck,
+            version: 0,
+            token: [0; TOKEN_LEN],
+            reason: None,
+            path,
+        }
+    }
+
+    pub(super) fn reply_ack(&self, version: u64, token: [u8; TOKEN_LEN], path: Path) -> Reply {
+        Reply {
+            flow: self.index,
+            kind: PacketType::Ack,
+            version,
+            token,
+            reason: None,
+            path,
+        }
+    }
+}
+
+impl Shared {
+    /// R12: what answers a SYN counts only from an address that the SYN was sent to.
+    fn check_syn_target(&self, rx: &RxInfo) -> Result<(), Discard> {
+        let sent = self.settings.encapsulation.tries(rx.encap)
+            && self.remotes().iter().any(|remote| remote.addr == rx.remote);
+        match sent {
+            true => Ok(()),
+            false => Err(Discard::UnexpectedSource),
+        }
+    }
+
+    /// Derives the keys from the shared secret; `syn_ack` is the bound part of the SYN-ACK, by
+    /// default that of the frozen one.
+    fn derive_keys(&mut self, host: &dyn Host, secret: &[u8; 32], syn_ack: Option<&[u8]>) {
+        let bound = syn_ack.unwrap_or_else(|| self.frozen.bound());
+        let hash = host.sha256(&[bound]);
+        self.keys = Some(Keys::derive(
+            host,
+            self.role,
+            secret,
+            self.psk.as_ref(),
+            &self.syn_hash,
+            &hash,
+        ));
+        if self.role == Role::Server {
+            self.secret = [0; 32];
+        }
+    }
+
+    /// Freezes a SYN-ACK with as many of our addresses as fit into what may be sent to the
+    /// unproven source of a SYN of `syn_len` bytes. Addresses left out follow in a ping.
+    fn freeze_syn_ack(&mut self, mut answer: Message, syn_len: usize) {
+        let budget = syn_len.saturating_mul(usize::try_from(AMPLIFICATION).unwrap_or(1));
+        let whole = self.ilist();
+        let mut list = whole;
+        loop {
+            answer.ilist = Some(list).filter(|list| !list.entries().is_empty());
+            self.frozen.freeze(&answer, true);
+            if self.frozen.len <= budget || answer.ilist.is_none() {
+                break;
+            }
+            list.truncate(list.entries().len().saturating_sub(1));
+        }
+        self.ilist_known = self.local_version;
+        if list != whole {
+            self.local_version = self.local_version.saturating_add(1);
+        }
+    }
+
+    pub(super) fn verify(&self, host: &dyn Host, packet: &Packet<'_>) -> Result<(), Discard> {
+        self.keys
+            .as_ref()
+            .ok_or(Discard::BadMac)?
+            .verify(host, packet)
+    }
+}
+
+impl Frozen {
+    /// Keeps the bytes of a message, its MAC and token still zero.
+    fn freeze(&mut self, message: &Message, with_mac: bool) {
+        // The longest SYN and SYN-ACK fit; that is tested.
+        if let Ok(emitted) = message.emit(&mut self.bytes, with_mac) {
+            self.len = emitted.len;
+            self.bound = emitted.bound;
+            self.mac_at = emitted.mac_at;
+        }
+    }
+
+    pub(super) fn packet(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+
+    pub(super) fn bound(&self) -> &[u8] {
+        self.bytes.get(..self.bound).unwrap_or(&[])
+    }
+}
+
+fn some_params(params: &TransportParams) -> Option<TransportParams> {
+    Some(*params).filter(|params| !params.as_bytes().is_empty())
+}

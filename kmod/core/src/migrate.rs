@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Moves: RSYN, RSYN-ACK and ACK with the rules of protocol.md §8.
+
+use core::cmp::Ordering;
+
+use super::address::{LocalAddress, Path, RxInfo};
+use super::auth::token;
+use super::event::{CloseReason, Discard, Event, MoveFailure, PathChange, Refused};
+use super::flow::{Flow, LocalHalf, Move, Phase};
+use super::host::Host;
+use super::shared::{Reply, Shared};
+use super::time::{Duration, Instant};
+use super::timer::Retry;
+use super::wire::{Message, PacketType, TOKEN_LEN};
+
+impl Flow {
+    /// [`Command::Move`](super::event::Command::Move).
+    pub(super) fn command_move(
+        &mut self,
+        shared: &mut Shared,
+        host: &dyn Host,
+        to: &LocalAddress,
+    ) -> Result<(), Refused> {
+        match self.phase {
+            Phase::Open | Phase::Draining => {}
+            Phase::SynSent | Phase::SynRcvd => return Err(Refused::NotEstablished),
+            Phase::Free | Phase::Aborted | Phase::Closed => return Err(Refused::Closing),
+        }
+        let to = shared
+            .addresses
+            .find(&to.addr, to.ifindex)
+            .filter(|address| shared.may_use(address));
+        let to = *to.ok_or(Refused::NoSuchAddress)?;
+        let there = match &self.local {
+            LocalHalf::Settled => self.path.local == to.addr && self.path.ifindex == to.ifindex,
+            LocalHalf::Absent(_) => false,
+            LocalHalf::Moving(moving) => moving.to == to,
+        };
+        if there {
+            return Err(Refused::AlreadyThere);
+        }
+        if !self.peer_reachable_from(shared, to.addr.family()) {
+            return Err(Refused::NoPeerAddress);
+        }
+        if self.version == u64::MAX {
+            return Err(Refused::VersionsExhausted);
+        }
+        self.begin_move(shared, host.now(), to);
+        Ok(())
+    }
+
+    /// Begins a move with a new version. The old address is kept for data if it still works
+    /// (R11). Every attempt has its own version; repetitions of it do not (R14).
+    pub(super) fn begin_move(&mut self, shared: &mut Shared, now: Instant, to: LocalAddress) {
+        let Some(version) = self.version.checked_add(1) else {
+            return self.finish(shared, CloseReason::VersionsExhausted);
+        };
+        let (kept, began, trying) = match &self.local {
+            LocalHalf::Settled => (self.holds_address(shared), now, now),
+            LocalHalf::Absent(since) => (false, *since, now),
+            LocalHalf::Moving(old) if old.kept => (true, now, now),
+            LocalHalf::Moving(old) => (false, old.began, old.trying),
+        };
+        if let LocalHalf::Moving(old) = self.local {
+            self.fail_move(shared, &old, MoveFailure::Replaced);
+        }
+        self.version = version;
+        self.burst.rsyn = None;
+        self.prefer_at = None;
+        self.local = LocalHalf::Moving(Move {
+            to,
+            kept,
+            began,
+            trying,
+            retry: Retry::starting(now),
+            ilist: 0,
+        });
+        shared.counters.moves = shared.counters.moves.saturating_add(1);
+        shared.emit(Event::Moving {
+            flow: self.index,
+            to: to.addr,
+            version,
+            planned: kept,
+        });
+    }
+
+    /// Reports that a move came to nothing. The caller sets what follows.
+    pub(super) fn fail_move(&self, shared: &mut Shared, moving: &Move, why: MoveFailure) {
+        shared.counters.moves_failed = shared.counters.moves_failed.saturating_add(1);
+        shared.emit(Event::MoveFailed {
+            flow: self.index,
+            to: moving.to.addr,
+            why,
+        });
+    }
+
+    /// RSYN: the peer is moving. It is recorded and answered; data follows only its ACK.
+    pub(super) fn handle_rsyn(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        rx: &RxInfo,
+        message: &Message,
+        len: usize,
+    ) -> Result<(), Discard> {
+        let now = host.now();
+        let newer = match message.version.cmp(&self.newest) {
+            Ordering::Less => return Err(Discard::StaleVersion), // R1
+            // Version 0 is announced by SYN and SYN-ACK, never by RSYN.
+            Ordering::Equal if message.version == 0 => return Err(Discard::StaleVersion),
+            Ordering::Equal => false,
+            Ordering::Greater => true,
+        };
+        let path = rx.reply_path();
+        // R6: the answer goes to the source. R13: also if this version is proven already.
+        shared.answer(now, self.reply_rsyn_ack(message.version, path))?;
+        if newer {
+            // R1: the newest version is the candidate, however many were skipped.
+            self.newest = message.version;
+            self.candidates = super::candidate::Candidates::NONE;
+            self.burst.answer = None;
+            // R4: the answer is repeated until its ACK comes.
+            self.answer = Retry::started(now, self.rtt.retry(), host);
+        }
+        if self.peer_is_moving() {
+            self.candidates.add(path, len);
+        }
+        if self.phase == Phase::SynRcvd {
+            // R8: the client has our SYN-ACK, and its ACK was lost.
+            self.setup.stop();
+            self.take_remote(shared, &path);
+            self.open(shared, None);
+        }
+        Ok(())
+    }
+
+    /// RSYN-ACK: the peer has recorded our move.
+    pub(super) fn handle_rsyn_ack(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        rx: &RxInfo,
+        message: &Message,
+    ) -> Result<(), Discard> {
+        let Some(token) = message.token else {
+            return Err(Discard::WrongState);
+        };
+        match message.version.cmp(&self.version) {
+            Ordering::Less => return Err(Discard::StaleVersion), // R2
+            Ordering::Greater => return Err(Discard::FutureVersion),
+            Ordering::Equal => {}
+        }
+        if self.is_second_encapsulation(rx, now) {
+            return Err(Discard::OtherEncapsulation);
+        }
+        // R3: every one is acknowledged, also when the move is long done; R6: to its source.
+        shared.answer(now, self.reply_ack(message.version, token, rx.reply_path()))?;
+        if let LocalHalf::Moving(moving) = self.local {
+            self.complete_move(shared, now, rx, &moving);
+        }
+        Ok(())
+    }
+
+    fn complete_move(&mut self, shared: &mut Shared, now: Instant, rx: &RxInfo, moving: &Move) {
+        let old = self.data_path();
+        // A move after a loss announces every family from an address of that family, so the
+        // answer tells which of them works.
+        let local = match shared.addresses.find(&rx.local, 0) {
+            Some(arrived) if !moving.kept && shared.may_use(arrived) => *arrived,
+            _ => moving.to,
+        };
+        self.local = LocalHalf::Settled;
+        self.settled_at = now;
+        self.burst.rsyn = None;
+        self.path.local = local.addr;
+        self.path.ifindex = local.ifindex;
+        self.adopt_answering_remote(shared, rx);
+        shared.ilist_known = shared.ilist_known.max(moving.ilist);
+        shared.counters.moves_done = shared.counters.moves_done.saturating_add(1);
+        self.note_rtt(shared, moving.retry.measured(now));
+        shared.emit(Event::Moved {
+            flow: self.index,
+            version: self.version,
+            took: now.since(moving.began),
+        });
+        self.note_path(shared, old, PathChange::LocalMoved);
+    }
+
+    /// The answer to our RSYN shows by which encapsulation the peer's address works now, and,
+    /// after a move to another address family, at which address of its IList it is. In no other
+    /// case does it change the peer's address: only the peer's own versions do that.
+    fn adopt_answering_remote(&mut self, shared: &Shared, rx: &RxInfo) {
+        let same_address = rx.remote == self.path.remote;
+        let family = self.path.local.family();
+        let listed = family != self.path.remote.family()
+            && family == rx.remote.family()
+            && shared.remote_ilist.find(&rx.remote).is_some();
+        if same_address || listed {
+            self.path.remote = rx.remote;
+            self.path.encap = rx.encap;
+            self.path.local_port = rx.local_port;
+            self.path.remote_port = rx.remote_port;
+        }
+    }
+
+    /// ACK: the peer has proven an address for its newest version.
+    pub(super) fn handle_ack(
+        &mut self,
+        shared: &mut Shared,
+        host: &dyn Host,
+        rx: &RxInfo,
+        message: &Message,
+    ) -> Result<(), Discard> {
+        let version = message.version;
+        match version.cmp(&self.newest) {
+            Ordering::Less => return Err(Discard::StaleVersion), // R5
+            Ordering::Greater => return Err(Discard::FutureVersion),
+            Ordering::Equal => {}
+        }
+        if !self.peer_is_moving() {
+            return Err(Discard::AlreadyValidated); // R10b
+        }
+        let proven = self.proven_path(shared, host, rx, message)?;
+        let now = host.now();
+        let old = self.data_path();
+        let timer = match version {
+            0 => &self.setup,
+            _ => &self.answer,
+        };
+        let rtt = timer.measured(now);
+        self.setup.stop();
+        self.answer.stop();
+        self.burst.answer = None;
+        self.validated = Some(version);
+        self.candidates = super::candidate::Candidates::NONE;
+        self.take_remote(shared, &proven);
+        if version > 0 {
+            shared.counters.peer_moves = shared.counters.peer_moves.saturating_add(1);
+        }
+        if self.phase == Phase::SynRcvd {
+            self.open(shared, rtt);
+        } else {
+            self.note_rtt(shared, rtt);
+            self.note_path(shared, old, PathChange::PeerMoved);
+        }
+        Ok(())
+    }
+
+    /// R10: which address the token of an ACK was made for. The source of the ACK comes first;
+    /// behind a NAT that has changed meanwhile it can be one of the other candidates.
+    fn proven_path(
+        &self,
+        shared: &Shared,
+        host: &dyn Host,
+        rx: &RxInfo,
+        message: &Message,
+    ) -> Result<Path, Discard> {
+        let received = message.token.as_ref().ok_or(Discard::BadToken)?;
+        let source = rx.reply_path();
+        core::iter::once(&source)
+            .chain(self.candidates.iter().map(|candidate| &candidate.path))
+            .find(|path| {
+                let expected = token(
+                    host,
+                    &shared.token_secret,
+                    self.local_id,
+                    message.version,
+                    path,
+                );
+                host.mac_eq(&expected, received)
+            })
+            .copied()
+            .ok_or(Discard::BadToken)
+    }
+
+    /// Makes the far end of `path` the peer's address. Our own address stays, unless it is of
+    /// the other family or was never chosen.
+    pub(super) fn take_remote(&mut self, shared: &Shared, path: &Path) {
+        let fits = self.path.local.family() == path.remote.family();
+        let chosen = !self.path.local.is_unspecified();
+        let gone = self.local == LocalHalf::Settled && !self.holds_address(shared);
+        let (local, ifindex) = match fits && chosen && !gone {
+            true => (self.path.local, self.path.ifindex),
+            false => (path.local, path.ifindex),
+        };
+        self.path = Path {
+            local,
+            ifindex,
+            ..*path
+        };
+    }
+
+    /// Reports a new path for data, if it is new.
+    pub(super) fn note_path(&self, shared: &mut Shared, old: Option<Path>, why: PathChange) {
+        if let Some(path) = self.data_path().filter(|path| Some(*path) != old) {
+            shared.emit(Event::PathChanged {
+                flow: self.index,
+                path,
+                why,
+            });
+        }
+    }
+
+    pub(super) fn note_rtt(&mut self, shared: &mut Shared, rtt: Option<Duration>) {
+        if let Some(rtt) = rtt {
+            self.rtt.sample(rtt);
+            shared.emit(Event::RttSample {
+                flow: self.index,
+                rtt,
+            });
+        }
+    }
+
+    fn reply_rsyn_ack(&self, version: u64, path: Path) -> Reply {
+        Reply {
+            flow: self.index,
+            kind: PacketType::RsynAck,
+            version,
+            token: [0; TOKEN_LEN],
+            reason: None,
+            path,
+        }
+    }
+}

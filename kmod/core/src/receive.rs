@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Reception of control packets: nothing has an effect before its MAC is checked.
+
+use super::address::RxInfo;
+use super::connection::Connection;
+use super::event::{CloseReason, Discard, Event, FlowIndex};
+use super::flow::{Flow, Phase};
+use super::host::Host;
+use super::shared::{Reply, Shared};
+use super::wire::{Message, Packet, PacketType, Reason, TOKEN_LEN};
+
+impl Connection {
+    /// Takes in a control packet that carries one of our flow IDs, or a SYN that the host found
+    /// to belong here by its [`SynKey`](super::connection::SynKey). On an error the packet has
+    /// had no effect but on counters.
+    pub fn handle_packet(
+        &mut self,
+        host: &mut dyn Host,
+        rx: &RxInfo,
+        bytes: &[u8],
+    ) -> Result<(), Discard> {
+        if super::wire::Header::parse(bytes)?.kind == PacketType::Data {
+            return Err(Discard::NotControl);
+        }
+        let packet = Packet::parse(bytes)?;
+        let result = if packet.is_first_syn() {
+            self.handle_repeated_syn(host, rx, &packet)
+        } else {
+            self.handle_flow_packet(host, rx, &packet)
+        };
+        if result.is_ok() {
+            let accepted = &mut self.shared.counters.accepted;
+            *accepted = accepted.saturating_add(1);
+        }
+        result
+    }
+
+    fn handle_flow_packet(
+        &mut self,
+        host: &mut dyn Host,
+        rx: &RxInfo,
+        packet: &Packet<'_>,
+    ) -> Result<(), Discard> {
+        let message = packet.message();
+        let flow = self
+            .flows
+            .iter_mut()
+            .find(|flow| flow.is_live() && flow.local_id == message.receiver)
+            .ok_or(Discard::UnknownFlow)?;
+        let shared = &mut self.shared;
+        match (message.kind, flow.phase) {
+            (PacketType::Version, _) => {
+                return flow.handle_version(shared, rx, message.versions.as_ref())
+            }
+            (PacketType::Reset, _) => return Err(Discard::Unsupported),
+            (PacketType::SynAck, Phase::SynSent) => {
+                return flow.handle_first_syn_ack(shared, host, rx, packet)
+            }
+            (PacketType::Rst, Phase::SynSent) => {
+                return flow.handle_refusal(shared, host, rx, packet)
+            }
+            (_, Phase::SynSent) => return Err(Discard::WrongState),
+            _ => {}
+        }
+        if message.sender != flow.remote_id {
+            return Err(Discard::WrongSender);
+        }
+        shared.verify(host, packet)?;
+        flow.handle_verified(shared, host, rx, message, packet.bytes().len())
+    }
+
+    /// Notes received data of a flow: only needed while [`Connection::wants_data_notice`] says
+    /// so. `len` is the length of the ECCP packet.
+    pub fn handle_data(
+        &mut self,
+        host: &mut dyn Host,
+        flow: FlowIndex,
+        rx: &RxInfo,
+        len: usize,
+    ) -> Result<(), Discard> {
+        let flow = self
+            .flows
+            .get_mut(usize::from(flow.0))
+            .filter(|flow| flow.is_live())
+            .ok_or(Discard::UnknownFlow)?;
+        match flow.phase {
+            // R9: data changes no address; but it pays for the answers that its source still needs.
+            Phase::SynRcvd => {
+                flow.candidates.credit(&rx.reply_path(), len);
+            }
+            Phase::Aborted => {
+                let reply = flow.reply_rst(Reason::Closed, rx);
+                return self.shared.answer(host.now(), reply);
+            }
+            _ => flow.confirm(),
+        }
+        Ok(())
+    }
+}
+
+impl Flow {
+    fn handle_verified(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        rx: &RxInfo,
+        message: &Message,
+        len: usize,
+    ) -> Result<(), Discard> {
+        if message.kind == PacketType::Rst {
+            return self.handle_rst(shared, message);
+        }
+        if self.phase == Phase::Aborted {
+            return shared.answer(host.now(), self.reply_rst(Reason::Closed, rx));
+        }
+        let result = match message.kind {
+            PacketType::SynAck => self.handle_repeated_syn_ack(shared, host.now(), rx, message),
+            PacketType::Ack => self.handle_ack(shared, host, rx, message),
+            PacketType::Rsyn => self.handle_rsyn(shared, host, rx, message, len),
+            PacketType::RsynAck => self.handle_rsyn_ack(shared, host.now(), rx, message),
+            PacketType::Ping => self.handle_ping(shared, host, rx, message, len),
+            PacketType::Pong => self.handle_pong(shared, host, message),
+            // NACK, HOLE-PUNCH and a SYN that adds a flow ask for things that we do not offer.
+            _ => Err(Discard::Unsupported),
+        };
+        // An IList is ordered by its own version, whatever became of the packet (protocol.md §4).
+        if let Some(list) = &message.ilist {
+            shared.learn_ilist(list);
+        }
+        result
+    }
+
+    fn handle_rst(&mut self, shared: &mut Shared, message: &Message) -> Result<(), Discard> {
+        let reason = message.reason.unwrap_or(Reason::Other(0));
+        if self.phase == Phase::Aborted {
+            self.finish(shared, CloseReason::Aborted);
+            return Ok(());
+        }
+        shared.emit(Event::PeerReset {
+            flow: self.index,
+            reason,
+        });
+        self.finish(shared, CloseReason::Reset(reason));
+        Ok(())
+    }
+
+    /// PING: answered with its token (R6: to its source). It changes no address (R9).
+    fn handle_ping(
+        &mut self,
+        shared: &mut Shared,
+        host: &dyn Host,
+        rx: &RxInfo,
+        message: &Message,
+        len: usize,
+    ) -> Result<(), Discard> {
+        let path = rx.reply_path();
+        let reply = match self.phase {
+            // The client waits for us, and we for its ACK.
+            Phase::SynRcvd => self.reply_syn_ack(path),
+            _ => Reply {
+                flow: self.index,
+                kind: PacketType::Pong,
+                version: message.version,
+                token: message.token.ok_or(Discard::WrongState)?,
+                reason: None,
+                path,
+            },
+        };
+        shared.answer(host.now(), reply)?;
+        self.candidates.credit(&path, len);
+        Ok(())
+    }
+
+    pub(super) fn reply_rst(&self, reason: Reason, rx: &RxInfo) -> Reply {
+        Reply {
+            flow: self.index,
+            kind: PacketType::Rst,
+            version: self.version,
+            token: [0; TOKEN_LEN],
+            reason: Some(reason),
+            path: rx.reply_path(),
+        }
+    }
+}
