@@ -54,17 +54,25 @@ impl VlanSet {
 
     /// Whether the VLAN is in the set.
     pub fn contains(&self, vlan: u16) -> bool {
-        self.bits.get(usize::from(vlan) / 64).is_some_and(|w| w >> (vlan % 64) & 1 == 1)
+        self.bits
+            .get(usize::from(vlan) / 64)
+            .is_some_and(|w| w >> (vlan % 64) & 1 == 1)
     }
 
     /// Adds the members of another set.
     pub fn add(&mut self, other: &Self) {
-        self.bits.iter_mut().zip(&other.bits).for_each(|(a, b)| *a |= b);
+        self.bits
+            .iter_mut()
+            .zip(&other.bits)
+            .for_each(|(a, b)| *a |= b);
     }
 
     /// Removes the members of another set.
     pub fn remove(&mut self, other: &Self) {
-        self.bits.iter_mut().zip(&other.bits).for_each(|(a, b)| *a &= !b);
+        self.bits
+            .iter_mut()
+            .zip(&other.bits)
+            .for_each(|(a, b)| *a &= !b);
     }
 
     /// Members in order.

@@ -6,9 +6,9 @@ use super::effects::{top_level_effect, Effect};
 use super::interface::{read_interface_line, Interface};
 use super::names::canonical;
 use super::vlans::VlanSet;
-use crate::readers::error::ReadError;
-use crate::readers::notes::{NoteKind, Notes};
-use crate::readers::source::{Line, SourceText};
+use crate::read::notes::{NoteKind, Notes};
+use crate::read::source::{Line, SourceText};
+use crate::read::ReadError;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -70,8 +70,16 @@ struct ConfigReader<'a> {
 /// A line of an interface, VLAN or route that does not parse. Access-list lines that do not parse
 /// are kept in [`Acl::unusable`]: they matter only if the list is applied.
 pub fn read_config(source: &SourceText, notes: &mut Notes) -> Result<Config, ReadError> {
-    let config = Config { file: source.name.clone(), ..Config::default() };
-    let mut reader = ConfigReader { source, notes, config, context: Context::None };
+    let config = Config {
+        file: source.name.clone(),
+        ..Config::default()
+    };
+    let mut reader = ConfigReader {
+        source,
+        notes,
+        config,
+        context: Context::None,
+    };
     let mut banner: Option<String> = None;
     let mut ended = false;
     for line in source.lines() {
@@ -137,19 +145,29 @@ impl ConfigReader<'_> {
         self.context = Context::None;
         let words = line.words();
         match words.as_slice() {
-            ["hostname", name, ..] => self.config.hostname = Some(name.trim_matches('"').to_owned()),
-            ["interface", name @ ..] if !name.is_empty() => self.open_interface(&name.concat(), line)?,
+            ["hostname", name, ..] => {
+                self.config.hostname = Some(name.trim_matches('"').to_owned())
+            }
+            ["interface", name @ ..] if !name.is_empty() => {
+                self.open_interface(&name.concat(), line)?
+            }
             ["access-list", number, rest @ ..] => self.numbered_entry(number, rest, line),
             ["ip", "access-list", kind @ ("standard" | "extended"), name, ..] => {
-                let kind =
-                    if *kind == "standard" { AclKind::Standard } else { AclKind::Extended };
+                let kind = if *kind == "standard" {
+                    AclKind::Standard
+                } else {
+                    AclKind::Extended
+                };
                 self.config.acls.entry((*name).to_owned()).or_default();
                 self.context = Context::Acl((*name).to_owned(), kind);
             }
             ["vlan", list, ..] if list.starts_with(|c: char| c.is_ascii_digit()) => {
                 let list = words[1..].concat();
                 let set = VlanSet::parse(&list).map_err(|e| self.source.error(line.number, e))?;
-                self.config.vlans.get_or_insert_with(VlanSet::none).add(&set);
+                self.config
+                    .vlans
+                    .get_or_insert_with(VlanSet::none)
+                    .add(&set);
                 self.context = Context::Skip(NoteKind::NoEffect);
             }
             ["ip", "route", rest @ ..] => self.static_route(rest, line)?,
@@ -175,7 +193,8 @@ impl ConfigReader<'_> {
                 Ok(())
             }
             Context::Skip(kind) => {
-                self.notes.command(*kind, line.text.trim(), &self.source.name, line.number);
+                self.notes
+                    .command(*kind, line.text.trim(), &self.source.name, line.number);
                 Ok(())
             }
             Context::None => Ok(()),
@@ -187,10 +206,15 @@ impl ConfigReader<'_> {
         if let Some(first) = self.config.interfaces.iter().find(|i| i.name == name) {
             return Err(self.source.error(
                 line.number,
-                format!("interface {name} is configured twice, first in line {}", first.line),
+                format!(
+                    "interface {name} is configured twice, first in line {}",
+                    first.line
+                ),
             ));
         }
-        self.config.interfaces.push(Interface::new(name, line.number));
+        self.config
+            .interfaces
+            .push(Interface::new(name, line.number));
         self.context = Context::Interface(self.config.interfaces.len() - 1);
         Ok(())
     }
@@ -218,9 +242,16 @@ impl ConfigReader<'_> {
     }
 
     fn entry(&mut self, name: &str, kind: AclKind, words: &[&str], line: usize) {
-        let Some(acl) = self.config.acls.get_mut(name) else { return };
+        let Some(acl) = self.config.acls.get_mut(name) else {
+            return;
+        };
         if words.first() == Some(&"remark") {
-            self.notes.command(NoteKind::NoEffect, "access-list remark", &self.source.name, line);
+            self.notes.command(
+                NoteKind::NoEffect,
+                "access-list remark",
+                &self.source.name,
+                line,
+            );
             return;
         }
         match parse_entry(kind, words, line) {
@@ -240,7 +271,9 @@ impl ConfigReader<'_> {
             return Err(bad("network and mask are missing"));
         };
         let prefix = ipv4(network).ok_or_else(|| bad("the network is no IPv4 address"))?;
-        let len = ipv4(mask).and_then(mask_len).ok_or_else(|| bad("the mask is no mask"))?;
+        let len = ipv4(mask)
+            .and_then(mask_len)
+            .ok_or_else(|| bad("the mask is no mask"))?;
         let mut route = StaticRoute {
             vrf,
             prefix: prefix & len_mask(len),
@@ -255,8 +288,10 @@ impl ConfigReader<'_> {
                 route.next_hop = Some(hop);
             } else if let Ok(distance) = word.parse() {
                 route.distance = distance;
-            } else if matches!(*word, "name" | "tag" | "permanent" | "track" | "global" | "multicast")
-            {
+            } else if matches!(
+                *word,
+                "name" | "tag" | "permanent" | "track" | "global" | "multicast"
+            ) {
                 break;
             } else {
                 route.interface = Some(canonical(word));
@@ -280,7 +315,8 @@ impl ConfigReader<'_> {
     }
 
     fn note(&mut self, kind: NoteKind, line: Line<'_>) {
-        self.notes.command(kind, line.text.trim(), &self.source.name, line.number);
+        self.notes
+            .command(kind, line.text.trim(), &self.source.name, line.number);
     }
 }
 

@@ -49,7 +49,9 @@ impl SourceText {
     /// The file cannot be read, is larger than [`MAX_FILE_BYTES`], or is not text.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let name = path.display().to_string();
-        let size = fs::metadata(path).map_err(|e| ReadError::io(path, e))?.len();
+        let size = fs::metadata(path)
+            .map_err(|e| ReadError::io(path, e))?
+            .len();
         if size > MAX_FILE_BYTES {
             return Err(ReadError::file(
                 &name,
@@ -72,11 +74,18 @@ impl SourceText {
             return Err(ReadError::line(
                 &name,
                 line,
-                format!("byte 0x{:02x} is not text; is this the right file?", bytes[at]),
+                format!(
+                    "byte 0x{:02x} is not text; is this the right file?",
+                    bytes[at]
+                ),
             ));
         }
         let text = String::from_utf8_lossy(bytes).into_owned();
-        Ok(Self { name, text, first_line: 1 })
+        Ok(Self {
+            name,
+            text,
+            first_line: 1,
+        })
     }
 
     /// The lines, CR and trailing blanks removed.
@@ -101,7 +110,11 @@ impl SourceText {
 /// Control characters that terminals and routers do write: tab, LF, CR, form feed, backspace (the
 /// pager erases itself), ETX (delimiter of banners), ESC and BEL.
 fn is_binary(byte: u8) -> bool {
-    (byte < 0x20 && !matches!(byte, 0x03 | 0x07 | 0x08 | b'\t' | b'\n' | 0x0c | b'\r' | 0x1b))
+    (byte < 0x20
+        && !matches!(
+            byte,
+            0x03 | 0x07 | 0x08 | b'\t' | b'\n' | 0x0c | b'\r' | 0x1b
+        ))
         || byte == 0x7f
 }
 
@@ -113,7 +126,13 @@ mod tests {
     fn carriage_returns_and_trailing_blanks_are_not_part_of_a_line() {
         let s = SourceText::from_bytes("f", b"a b \r\n  c\r\n").unwrap();
         let lines: Vec<_> = s.lines().collect();
-        assert_eq!(lines[0], Line { number: 1, text: "a b" });
+        assert_eq!(
+            lines[0],
+            Line {
+                number: 1,
+                text: "a b"
+            }
+        );
         assert_eq!(lines[1].indent(), 2);
         assert!(!s.ends_mid_line());
     }
@@ -121,6 +140,9 @@ mod tests {
     #[test]
     fn binary_noise_names_the_line() {
         let e = SourceText::from_bytes("f", b"hostname x\n\x00\x01").unwrap_err();
-        assert_eq!(e.to_string(), "f:2: byte 0x00 is not text; is this the right file?");
+        assert_eq!(
+            e.to_string(),
+            "f:2: byte 0x00 is not text; is this the right file?"
+        );
     }
 }

@@ -19,7 +19,10 @@ pub struct WildAddr {
 
 impl WildAddr {
     /// `any`.
-    pub const ANY: Self = Self { addr: 0, wild: u32::MAX };
+    pub const ANY: Self = Self {
+        addr: 0,
+        wild: u32::MAX,
+    };
 }
 
 /// Bits of the TCP flags byte that an entry asks for: all of `set` are 1 and all of `clear` are 0.
@@ -87,8 +90,14 @@ pub fn kind_of_number(number: u32) -> Option<AclKind> {
 }
 
 /// FIN, SYN, RST, PSH, ACK and URG with their bits in the TCP flags byte (RFC 9293, section 3.1).
-const FLAGS: [(&str, u8); 6] =
-    [("fin", 1), ("syn", 2), ("rst", 4), ("psh", 8), ("ack", 16), ("urg", 32)];
+const FLAGS: [(&str, u8); 6] = [
+    ("fin", 1),
+    ("syn", 2),
+    ("rst", 4),
+    ("psh", 8),
+    ("ack", 16),
+    ("urg", 32),
+];
 
 /// Words of one entry, read from the left.
 struct Words<'a> {
@@ -107,7 +116,8 @@ impl<'a> Words<'a> {
     }
 
     fn need(&mut self, what: &str) -> Result<&'a str, String> {
-        self.next().ok_or_else(|| format!("{what} is missing at the end of the line"))
+        self.next()
+            .ok_or_else(|| format!("{what} is missing at the end of the line"))
     }
 }
 
@@ -150,7 +160,8 @@ fn extended(entry: &mut AclEntry, words: &mut Words<'_>) -> Result<(), String> {
     entry.proto = match proto {
         "ip" | "ipv4" => None,
         name => Some(
-            protocol_number(name).ok_or_else(|| format!("{name:?} is no protocol that is known"))?,
+            protocol_number(name)
+                .ok_or_else(|| format!("{name:?} is no protocol that is known"))?,
         ),
     };
     entry.src = address(words, false)?;
@@ -164,7 +175,9 @@ fn extended(entry: &mut AclEntry, words: &mut Words<'_>) -> Result<(), String> {
 }
 
 fn icmp(words: &mut Words<'_>) -> Result<Option<(u8, Option<u8>)>, String> {
-    let Some(word) = words.peek() else { return Ok(None) };
+    let Some(word) = words.peek() else {
+        return Ok(None);
+    };
     if let Ok(number) = word.parse::<u8>() {
         words.next();
         let code = words.peek().and_then(|w| w.parse::<u8>().ok());
@@ -197,16 +210,30 @@ fn address(words: &mut Words<'_>, standard: bool) -> Result<WildAddr, String> {
         _ => {}
     }
     if let Some((addr, len)) = word.split_once('/') {
-        let len: u32 = len.parse().ok().filter(|l| *l <= 32).ok_or("bad prefix length")?;
+        let len: u32 = len
+            .parse()
+            .ok()
+            .filter(|l| *l <= 32)
+            .ok_or("bad prefix length")?;
         let addr = dotted(addr).ok_or_else(|| format!("{word:?} is no IPv4 prefix"))?;
-        let wild = if len == 0 { u32::MAX } else { (1u64 << (32 - len)) as u32 - 1 };
-        return Ok(WildAddr { addr: addr & !wild, wild });
+        let wild = if len == 0 {
+            u32::MAX
+        } else {
+            (1u64 << (32 - len)) as u32 - 1
+        };
+        return Ok(WildAddr {
+            addr: addr & !wild,
+            wild,
+        });
     }
     let addr = dotted(word).ok_or_else(|| format!("{word:?} is no IPv4 address"))?;
     match words.peek().and_then(dotted) {
         Some(wild) => {
             words.next();
-            Ok(WildAddr { addr: addr & !wild, wild })
+            Ok(WildAddr {
+                addr: addr & !wild,
+                wild,
+            })
         }
         None if standard => Ok(WildAddr { addr, wild: 0 }),
         None => Err(format!("the wildcard mask after {word} is missing")),
@@ -233,8 +260,16 @@ fn ports(entry: &mut AclEntry, words: &mut Words<'_>) -> Result<Option<Vec<(u16,
     let first = words.need("a port")?;
     let first = port(entry, first)?;
     let ranges = match operator {
-        "lt" => first.checked_sub(1).map(|high| (0, high)).into_iter().collect(),
-        "gt" => first.checked_add(1).map(|low| (low, u16::MAX)).into_iter().collect(),
+        "lt" => first
+            .checked_sub(1)
+            .map(|high| (0, high))
+            .into_iter()
+            .collect(),
+        "gt" => first
+            .checked_add(1)
+            .map(|low| (low, u16::MAX))
+            .into_iter()
+            .collect(),
         "range" => {
             let second = words.need("the second port of the range")?;
             let second = port(entry, second)?;
@@ -295,7 +330,10 @@ fn options(entry: &mut AclEntry, words: &mut Words<'_>) -> Result<(), String> {
             "match-any" | "match-all" => flag_expression(entry, words, word == "match-all")?,
             flag if entry.proto == Some(6) && flag_bit(flag).is_some() => {
                 let bit = flag_bit(flag).unwrap_or_default();
-                entry.flags.get_or_insert_with(Vec::new).push(FlagMatch { set: bit, clear: 0 });
+                entry
+                    .flags
+                    .get_or_insert_with(Vec::new)
+                    .push(FlagMatch { set: bit, clear: 0 });
             }
             other => return Err(format!("{other:?} in an access list is not supported")),
         }
@@ -308,14 +346,12 @@ fn flag_bit(name: &str) -> Option<u8> {
 }
 
 /// `match-any +ack -syn`: one alternative a flag; `match-all`: one alternative with them all.
-fn flag_expression(
-    entry: &mut AclEntry,
-    words: &mut Words<'_>,
-    all: bool,
-) -> Result<(), String> {
+fn flag_expression(entry: &mut AclEntry, words: &mut Words<'_>, all: bool) -> Result<(), String> {
     let mut alternatives = Vec::new();
     while let Some(word) = words.peek() {
-        let Some(sign @ ('+' | '-')) = word.chars().next() else { break };
+        let Some(sign @ ('+' | '-')) = word.chars().next() else {
+            break;
+        };
         let bit = flag_bit(&word[1..]).ok_or_else(|| format!("{word:?} is no TCP flag"))?;
         words.next();
         alternatives.push(if sign == '+' {
@@ -332,7 +368,9 @@ fn flag_expression(
             set: a.set | b.set,
             clear: a.clear | b.clear,
         };
-        vec![alternatives.iter().fold(FlagMatch { set: 0, clear: 0 }, join)]
+        vec![alternatives
+            .iter()
+            .fold(FlagMatch { set: 0, clear: 0 }, join)]
     } else {
         alternatives
     });
@@ -350,7 +388,12 @@ mod tests {
 
     #[test]
     fn ports_by_every_operator() {
-        let dst = |t: &str| entry(&format!("permit tcp any any {t}")).unwrap().dst_ports.unwrap();
+        let dst = |t: &str| {
+            entry(&format!("permit tcp any any {t}"))
+                .unwrap()
+                .dst_ports
+                .unwrap()
+        };
         assert_eq!(dst("eq 80 443"), [(80, 80), (443, 443)]);
         assert_eq!(dst("neq www"), [(0, 79), (81, 65535)]);
         assert_eq!(dst("lt 1024"), [(0, 1023)]);
@@ -367,7 +410,10 @@ mod tests {
         assert!(e.established);
         assert_eq!(
             e.flags.unwrap(),
-            [FlagMatch { set: 16, clear: 0 }, FlagMatch { set: 4, clear: 0 }]
+            [
+                FlagMatch { set: 16, clear: 0 },
+                FlagMatch { set: 4, clear: 0 }
+            ]
         );
         let e = entry("permit tcp any any match-all +ack -syn").unwrap();
         assert_eq!(e.flags.unwrap(), [FlagMatch { set: 16, clear: 2 }]);
@@ -376,13 +422,25 @@ mod tests {
     #[test]
     fn wildcard_masks_need_not_be_contiguous() {
         let e = entry("deny ip 10.0.1.7 0.255.0.255 any").unwrap();
-        assert_eq!(e.src, WildAddr { addr: 0x0a00_0100, wild: 0x00ff_00ff });
+        assert_eq!(
+            e.src,
+            WildAddr {
+                addr: 0x0a00_0100,
+                wild: 0x00ff_00ff
+            }
+        );
     }
 
     #[test]
     fn icmp_by_name_and_number() {
-        assert_eq!(entry("permit icmp any any echo-reply").unwrap().icmp, Some((0, None)));
-        assert_eq!(entry("permit icmp any any 3 4").unwrap().icmp, Some((3, Some(4))));
+        assert_eq!(
+            entry("permit icmp any any echo-reply").unwrap().icmp,
+            Some((0, None))
+        );
+        assert_eq!(
+            entry("permit icmp any any 3 4").unwrap().icmp,
+            Some((3, Some(4)))
+        );
         assert_eq!(entry("permit icmp any any").unwrap().icmp, None);
     }
 
@@ -407,7 +465,13 @@ mod tests {
             let words: Vec<&str> = t.split_whitespace().collect();
             parse_entry(AclKind::Standard, &words, 1)
         };
-        assert_eq!(parse("permit 10.0.0.1").unwrap().src, WildAddr { addr: 0x0a00_0001, wild: 0 });
+        assert_eq!(
+            parse("permit 10.0.0.1").unwrap().src,
+            WildAddr {
+                addr: 0x0a00_0001,
+                wild: 0
+            }
+        );
         assert_eq!(parse("deny any").unwrap().src, WildAddr::ANY);
         assert_eq!(kind_of_number(1411), Some(AclKind::Standard));
         assert_eq!(kind_of_number(700), None);

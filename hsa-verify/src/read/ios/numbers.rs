@@ -129,7 +129,9 @@ const ICMP_TYPES: &[(&str, u8, Option<u8>)] = &[
 
 /// Number of an IP protocol by name or number.
 pub fn protocol_number(name: &str) -> Option<u8> {
-    name.parse().ok().or_else(|| PROTOCOLS.iter().find(|(n, _)| *n == name).map(|(_, p)| *p))
+    name.parse()
+        .ok()
+        .or_else(|| PROTOCOLS.iter().find(|(n, _)| *n == name).map(|(_, p)| *p))
 }
 
 /// Number of a port by name. Protocols other than TCP and UDP try both lists.
@@ -144,5 +146,8 @@ pub fn port_number(proto: Option<u8>, name: &str) -> Option<u16> {
 
 /// ICMP type and code by name.
 pub fn icmp_type_number(name: &str) -> Option<(u8, Option<u8>)> {
-    ICMP_TYPES.iter().find(|(n, _, _)| *n == name).map(|(_, t, c)| (*t, *c))
+    ICMP_TYPES
+        .iter()
+        .find(|(n, _, _)| *n == name)
+        .map(|(_, t, c)| (*t, *c))
 }

@@ -4,9 +4,9 @@
 use super::config::{ipv4, mask_len};
 use super::effects::{interface_effect, Effect};
 use super::vlans::VlanSet;
-use crate::readers::error::ReadError;
-use crate::readers::notes::{NoteKind, Notes};
-use crate::readers::source::{Line, SourceText};
+use crate::read::notes::{NoteKind, Notes};
+use crate::read::source::{Line, SourceText};
+use crate::read::ReadError;
 
 /// Mode of a switched port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,11 +103,12 @@ impl Interface {
 
     /// Mode of a switched port; without `switchport mode`, a port with trunk settings is a trunk.
     pub fn port_mode(&self) -> PortMode {
-        self.mode.unwrap_or(if self.allowed.is_some() || self.native_vlan.is_some() {
-            PortMode::Trunk
-        } else {
-            PortMode::Access
-        })
+        self.mode
+            .unwrap_or(if self.allowed.is_some() || self.native_vlan.is_some() {
+                PortMode::Trunk
+            } else {
+                PortMode::Access
+            })
     }
 }
 
@@ -149,7 +150,11 @@ pub fn read_interface_line(
                 let len = ipv4(mask)
                     .and_then(mask_len)
                     .ok_or_else(|| bad(format!("{mask:?} is no network mask")))?;
-                interface.addresses.push(Address { addr, len, line: line.number });
+                interface.addresses.push(Address {
+                    addr,
+                    len,
+                    line: line.number,
+                });
             }
             _ => return Err(bad("ip address: address and mask are missing".to_owned())),
         },
@@ -158,20 +163,29 @@ pub fn read_interface_line(
             match *way {
                 "in" => interface.acl_in = group,
                 "out" => interface.acl_out = group,
-                _ => return Err(bad(format!("ip access-group: {way:?} is neither in nor out"))),
+                _ => {
+                    return Err(bad(format!(
+                        "ip access-group: {way:?} is neither in nor out"
+                    )))
+                }
             }
         }
         ["ip", "access-group", ..] => {
-            return Err(bad("ip access-group: list and direction expected".to_owned()));
+            return Err(bad(
+                "ip access-group: list and direction expected".to_owned()
+            ));
         }
         ["shutdown"] => interface.shutdown = Some(line.number),
         ["no", "shutdown"] => interface.shutdown = None,
-        ["vrf", "forwarding", name] | ["ip", "vrf", "forwarding", name] | ["vrf", "member", name] => {
+        ["vrf", "forwarding", name]
+        | ["ip", "vrf", "forwarding", name]
+        | ["vrf", "member", name] => {
             interface.vrf = Some((*name).to_owned());
         }
         ["channel-group", number, ..] => {
-            let number =
-                number.parse().map_err(|_| bad(format!("channel-group {number:?} is no number")))?;
+            let number = number
+                .parse()
+                .map_err(|_| bad(format!("channel-group {number:?} is no number")))?;
             interface.channel_group = Some(number);
         }
         ["encapsulation", kind, vlan, rest @ ..] if kind.eq_ignore_ascii_case("dot1q") => {
@@ -179,11 +193,18 @@ pub fn read_interface_line(
             if rest.iter().any(|w| w.eq_ignore_ascii_case("second-dot1q")) {
                 return Err(source.error(
                     line.number,
-                    format!("{}: two tags (second-dot1q) are not supported", interface.name),
+                    format!(
+                        "{}: two tags (second-dot1q) are not supported",
+                        interface.name
+                    ),
                 ));
             }
             let native = rest.contains(&"native");
-            interface.tag = Some(Tag { vlan, native, line: line.number });
+            interface.tag = Some(Tag {
+                vlan,
+                native,
+                line: line.number,
+            });
         }
         _ => note(notes, source, line, line.text.trim()),
     }
@@ -199,11 +220,17 @@ fn switchport(interface: &mut Interface, words: &[&str], line: usize) -> Result<
         ["trunk", "native", "vlan", vlan] => interface.native_vlan = Some(vlan_number(vlan)?),
         ["trunk", "allowed", "vlan", "add", list @ ..] => {
             let set = VlanSet::parse(&list.concat())?;
-            interface.allowed.get_or_insert_with(VlanSet::none).add(&set);
+            interface
+                .allowed
+                .get_or_insert_with(VlanSet::none)
+                .add(&set);
         }
         ["trunk", "allowed", "vlan", "remove", list @ ..] => {
             let set = VlanSet::parse(&list.concat())?;
-            interface.allowed.get_or_insert_with(VlanSet::all).remove(&set);
+            interface
+                .allowed
+                .get_or_insert_with(VlanSet::all)
+                .remove(&set);
         }
         ["trunk", "allowed", "vlan", "except", list @ ..] => {
             let mut set = VlanSet::all();

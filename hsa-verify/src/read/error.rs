@@ -47,17 +47,28 @@ pub enum ReadError {
 impl ReadError {
     /// An error about one line.
     pub fn line(file: &str, line: usize, what: impl Into<String>) -> Self {
-        Self::Line { file: file.to_owned(), line, what: what.into() }
+        Self::Line {
+            file: file.to_owned(),
+            line,
+            what: what.into(),
+        }
     }
 
     /// An error about a whole file.
     pub fn file(file: &str, what: impl Into<String>) -> Self {
-        Self::File { file: file.to_owned(), what: what.into() }
+        Self::File {
+            file: file.to_owned(),
+            what: what.into(),
+        }
     }
 
     /// An error about a box as a whole.
     pub fn of_box(box_name: &str, what: impl Into<String>) -> Self {
-        Self::Box { box_name: box_name.to_owned(), port: None, what: what.into() }
+        Self::Box {
+            box_name: box_name.to_owned(),
+            port: None,
+            what: what.into(),
+        }
     }
 
     /// An error about a port of a box.
@@ -71,6 +82,9 @@ impl ReadError {
 
     /// A failure of the operating system on a path.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io { file: path.display().to_string(), source }
+        Self::Io {
+            file: path.display().to_string(),
+            source,
+        }
     }
 }

@@ -66,7 +66,10 @@ impl Notes {
     }
 
     fn at(&mut self, kind: NoteKind, what: impl Into<String>, place: impl FnOnce() -> String) {
-        let entry = self.seen.entry((kind, what.into())).or_insert_with(|| (0, place()));
+        let entry = self
+            .seen
+            .entry((kind, what.into()))
+            .or_insert_with(|| (0, place()));
         entry.0 += 1;
     }
 
@@ -79,7 +82,11 @@ impl Notes {
 
     /// How many lines of a kind.
     pub fn count(&self, kind: NoteKind) -> usize {
-        self.seen.iter().filter(|((k, _), _)| *k == kind).map(|(_, (n, _))| n).sum()
+        self.seen
+            .iter()
+            .filter(|((k, _), _)| *k == kind)
+            .map(|(_, (n, _))| n)
+            .sum()
     }
 
     /// All notes, gravest kind first, most frequent first.

@@ -41,7 +41,9 @@ const KINDS: &[(&str, usize, &str)] = &[
 /// A kind that is not in the table stays as it is, in lower case.
 pub fn canonical(name: &str) -> String {
     let lower = name.trim().to_ascii_lowercase();
-    let digits = lower.find(|c: char| c.is_ascii_digit()).unwrap_or(lower.len());
+    let digits = lower
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(lower.len());
     let (kind, number) = lower.split_at(digits);
     let kind = kind.trim();
     let short = KINDS
@@ -55,7 +57,9 @@ pub fn canonical(name: &str) -> String {
 pub fn is_port_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.ends_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "/.-:".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/.-:".contains(c))
 }
 
 /// Physical part and unit of a canonical name: `te2/1.22` is port `te2/1`, unit 22.
@@ -76,9 +80,20 @@ pub fn vlan_of(name: &str) -> Option<u16> {
 
 /// Interfaces that no cable is plugged into.
 pub fn is_virtual(name: &str) -> bool {
-    ["vlan", "loopback", "tunnel", "null", "bdi", "bvi", "nve", "virtual-", "dialer", "group-async"]
-        .iter()
-        .any(|kind| name.starts_with(kind))
+    [
+        "vlan",
+        "loopback",
+        "tunnel",
+        "null",
+        "bdi",
+        "bvi",
+        "nve",
+        "virtual-",
+        "dialer",
+        "group-async",
+    ]
+    .iter()
+    .any(|kind| name.starts_with(kind))
 }
 
 #[cfg(test)]
@@ -87,7 +102,13 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_port_is_one_name() {
-        for name in ["TenGigabitEthernet7/3", "Te7/3", "te7/3", "TenGigE7/3", "Te 7/3"] {
+        for name in [
+            "TenGigabitEthernet7/3",
+            "Te7/3",
+            "te7/3",
+            "TenGigE7/3",
+            "Te 7/3",
+        ] {
             assert_eq!(canonical(name), "te7/3");
         }
         assert_eq!(canonical("Port-channel40"), canonical("Po40"));

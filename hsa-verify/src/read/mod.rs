@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Readers: from files of many kinds to the network model.
+
+mod error;
+pub mod hassel;
+pub mod ios;
+mod ios_snapshot;
+mod kind;
+pub mod links;
+mod notes;
+pub mod snapshot;
+mod source;
+
+pub use error::ReadError;
+pub use notes::{Note as ReadNote, NoteKind as ReadNoteKind, Notes};
+pub use source::{Line, SourceText, MAX_FILE_BYTES};
