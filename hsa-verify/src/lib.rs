@@ -5,5 +5,9 @@
 //! ([`model`]). Readers fill the model, [`space`] holds the exact set algebra, [`transfer`] turns
 //! tables into transfer functions, and [`analysis`] answers questions about the whole network.
 
+pub mod analysis;
 pub mod header;
 pub mod model;
+pub mod read;
+pub mod space;
+pub mod transfer;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Exact sets of headers, held as reduced ordered decision diagrams in one arena. Two equal sets
+//! have the same handle, so equality and emptiness are comparisons of integers.
+
+mod algebra;
+mod arena;
+mod build;
+mod count;
+mod cubes;
+mod decision;
+mod image;
+
+pub(crate) use build::prefix_mask;
+pub use arena::{Mark, Set, Space};
+pub use decision::Decision;
+pub use image::{edit_header, EditId};
