@@ -84,7 +84,8 @@ impl Archive {
         ];
         self.bytes.extend_from_slice(b"070701");
         for field in fields {
-            self.bytes.extend_from_slice(format!("{field:08x}").as_bytes());
+            self.bytes
+                .extend_from_slice(format!("{field:08x}").as_bytes());
         }
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.push(0);
@@ -122,9 +123,7 @@ mod tests {
         loop {
             let header = String::from_utf8(take(110, false)).unwrap();
             assert!(header.starts_with("070701"));
-            let field = |n: usize| {
-                u32::from_str_radix(&header[6 + 8 * n..14 + 8 * n], 16).unwrap()
-            };
+            let field = |n: usize| u32::from_str_radix(&header[6 + 8 * n..14 + 8 * n], 16).unwrap();
             let name = take(field(11) as usize, true);
             let content = take(field(6) as usize, true);
             let name = String::from_utf8(name[..name.len() - 1].to_vec()).unwrap();

@@ -32,7 +32,10 @@ pub fn unpack(directory: &Path) -> Result<Vec<PathBuf>> {
             .with_context(|| format!("{}: not a header", path.display()))?;
         rest = &rest[end + 1..];
         ensure!(
-            header.name.components().all(|part| matches!(part, Component::Normal(_))),
+            header
+                .name
+                .components()
+                .all(|part| matches!(part, Component::Normal(_))),
             "{}: {} is not a relative path",
             path.display(),
             header.name.display()

@@ -64,7 +64,10 @@ pub fn build(kernel: &Kernel, ingredients: &Ingredients, task: Task, seed: u64) 
         task,
         seed,
         modules: modules.into_iter().map(|module| module.target).collect(),
-        eccp_module: ingredients.eccp_module.as_ref().map(|_| ECCP_MODULE.to_owned()),
+        eccp_module: ingredients
+            .eccp_module
+            .as_ref()
+            .map(|_| ECCP_MODULE.to_owned()),
         transport: match ingredients.eccp_module {
             Some(_) => Transport::Eccp,
             None => Transport::Tcp,

@@ -83,7 +83,10 @@ impl Kernel {
     }
 
     fn visit(&self, name: &str, depth: usize, order: &mut Vec<ModuleFile>) -> Result<()> {
-        ensure!(depth < 32, "the dependencies of module {name} form a circle");
+        ensure!(
+            depth < 32,
+            "the dependencies of module {name} form a circle"
+        );
         let Some(path) = self.modules.get(&canonical(name)) else {
             return Ok(());
         };
@@ -125,8 +128,10 @@ fn index_modules(directory: &Path, modules: &mut HashMap<String, PathBuf>) -> Re
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             index_modules(&path, modules)?;
-        } else if let Some((name, "ko" | "ko.xz")) =
-            entry.file_name().to_str().and_then(|file| file.split_once('.'))
+        } else if let Some((name, "ko" | "ko.xz")) = entry
+            .file_name()
+            .to_str()
+            .and_then(|file| file.split_once('.'))
         {
             modules.insert(canonical(name), path);
         }
@@ -137,7 +142,11 @@ fn index_modules(directory: &Path, modules: &mut HashMap<String, PathBuf>) -> Re
 /// The `depends=` field of a module's own information.
 fn depends(path: &Path) -> Result<Vec<String>> {
     let bytes = if path.extension().is_some_and(|extension| extension == "xz") {
-        let output = Command::new("xz").arg("-dc").arg(path).output().context("xz")?;
+        let output = Command::new("xz")
+            .arg("-dc")
+            .arg(path)
+            .output()
+            .context("xz")?;
         if !output.status.success() {
             bail!("xz cannot read {}", path.display());
         }
@@ -146,7 +155,13 @@ fn depends(path: &Path) -> Result<Vec<String>> {
         fs::read(path).with_context(|| path.display().to_string())?
     };
     field_of(&bytes, "depends=")
-        .map(|value| value.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        .map(|value| {
+            value
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect()
+        })
         .with_context(|| format!("{} has no module information", path.display()))
 }
 

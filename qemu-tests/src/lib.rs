@@ -4,6 +4,8 @@
 
 pub mod archive;
 pub mod artifacts;
+pub mod chart;
+pub mod demo;
 pub mod image;
 pub mod kernel;
 pub mod machine;

@@ -79,13 +79,26 @@ impl Machine {
             Clock::Real => (accelerator()?, "2"),
             Clock::Instructions(_) => ("tcg,thread=single", "1"),
         };
-        command.args(["-accel", accelerator, "-machine", "q35", "-cpu", "max", "-smp", cpus]);
+        command.args([
+            "-accel",
+            accelerator,
+            "-machine",
+            "q35",
+            "-cpu",
+            "max",
+            "-smp",
+            cpus,
+        ]);
         if let Clock::Instructions(shift) = shape.clock {
             command.args(["-icount", &format!("shift={shift},sleep=off")]);
         }
         command.args(["-nodefaults", "-display", "none", "-no-reboot", "-m"]);
         command.arg(shape.memory.to_string());
-        command.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initrd);
+        command
+            .arg("-kernel")
+            .arg(&kernel.image)
+            .arg("-initrd")
+            .arg(initrd);
         command.args(["-append", &kernel_arguments(shape.console)]);
         match shape.console {
             Console::Terminal => command.args(["-serial", "mon:stdio"]),
@@ -99,8 +112,13 @@ impl Machine {
             ("results", RESULTS_PORT, directory.join("results.jsonl")),
             ("artifacts", ARTIFACTS_PORT, directory.join("artifacts.bin")),
         ] {
-            command.arg("-chardev").arg(format!("file,id={id},path={}", path.display()));
-            command.args(["-device", &format!("virtserialport,chardev={id},name={name}")]);
+            command
+                .arg("-chardev")
+                .arg(format!("file,id={id},path={}", path.display()));
+            command.args([
+                "-device",
+                &format!("virtserialport,chardev={id},name={name}"),
+            ]);
         }
         // SAFETY: the closure makes one system call and touches no memory of the parent.
         unsafe {

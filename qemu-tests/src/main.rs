@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use libtest_mimic::Arguments;
 use qemu_guest::plan::Task;
+use qemu_tests::demo::Demo;
 use qemu_tests::image::{self, Ingredients};
 use qemu_tests::kernel::Kernel;
 use qemu_tests::machine::{Clock, Console, Machine, Shape};
@@ -44,7 +45,7 @@ struct Parts {
     /// Send everything over plain TCP instead of AF_ECCP
     #[arg(long, global = true)]
     tcp: bool,
-    /// Directory for console, results and kept files
+    /// Directory for console, results and kept files, emptied first
     #[arg(long, default_value = "target/qemu", global = true)]
     output: PathBuf,
     /// Seed of all random choices
@@ -63,6 +64,12 @@ enum Command {
         #[arg(last = true)]
         harness: Vec<String>,
     },
+    /// Carry a file over AF_ECCP and over TCP while the client moves
+    Demo {
+        /// Length of the file in MiB
+        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(16..=4096))]
+        mebibytes: u64,
+    },
     /// Open a shell on the machine's console
     Shell,
 }
@@ -79,24 +86,35 @@ fn main() -> ExitCode {
 
 fn run(line: CommandLine) -> Result<ExitCode> {
     let kernel = line.parts.kernel()?;
+    let directory = fresh_directory(&line.parts.output)?;
     let mut ingredients = line.parts.ingredients()?;
     match line.command {
         Command::Test { smoke, harness } => {
             let mut words = vec!["qemu-tests".to_owned()];
             words.extend(harness);
             let suite = Suite {
-                directory: fresh_directory(&line.parts.output.join(&kernel.name))?,
                 kernel,
                 ingredients,
                 smoke,
                 seed: line.parts.seed,
+                directory,
             };
             Ok(suite.run(Arguments::from_iter(words)))
+        }
+        Command::Demo { mebibytes } => {
+            let demo = Demo {
+                kernel,
+                ingredients,
+                bytes: mebibytes << 20,
+                seed: line.parts.seed,
+                directory,
+            };
+            demo.run()?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Shell => {
             ingredients.busybox = Some("/bin/busybox".into());
             let image = image::build(&kernel, &ingredients, Task::Shell, line.parts.seed)?;
-            let directory = fresh_directory(&line.parts.output.join("shell"))?;
             let shape = Shape {
                 memory: 1024,
                 clock: Clock::Real,

@@ -4,8 +4,8 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
-use std::time::{Duration, Instant};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context, Result};
 use qemu_guest::report::Event;
@@ -47,7 +47,10 @@ pub fn follow(
         }
         if heard.elapsed() > patience {
             let last = last_words(machine.directory());
-            bail!("the machine said nothing for {} s\n{last}", patience.as_secs());
+            bail!(
+                "the machine said nothing for {} s\n{last}",
+                patience.as_secs()
+            );
         }
         thread::sleep(INTERVAL);
     }
@@ -87,7 +90,10 @@ impl Lines {
         let end = self.partial.iter().rposition(|byte| *byte == b'\n');
         let rest = self.partial.split_off(end.map_or(0, |end| end + 1));
         let whole = std::mem::replace(&mut self.partial, rest);
-        Ok(String::from_utf8_lossy(&whole).lines().map(str::to_owned).collect())
+        Ok(String::from_utf8_lossy(&whole)
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 }
 

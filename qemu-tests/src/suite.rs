@@ -125,7 +125,9 @@ impl Suite {
 fn trial(name: &'static str, kernel: &str, verdicts: Arc<Mutex<Verdicts>>) -> Trial {
     let label = format!("{kernel}::{name}");
     Trial::test(label, move || {
-        let mut verdicts = verdicts.lock().map_err(|_| Failed::from("another test panicked"))?;
+        let mut verdicts = verdicts
+            .lock()
+            .map_err(|_| Failed::from("another test panicked"))?;
         verdicts.wait_for(name).map_err(Failed::from)
     })
 }
@@ -191,7 +193,9 @@ mod tests {
     fn a_verdict_waits_for_its_test_and_a_dead_machine_fails_the_rest() {
         let (sender, receiver) = channel();
         let mut verdicts = Verdicts::new(receiver);
-        sender.send(("b".to_owned(), Err("broken".to_owned()))).unwrap();
+        sender
+            .send(("b".to_owned(), Err("broken".to_owned())))
+            .unwrap();
         sender.send(("a".to_owned(), Ok(()))).unwrap();
         drop(sender);
         assert_eq!(verdicts.wait_for("a"), Ok(()));

@@ -60,7 +60,9 @@ impl KernelLog {
     /// When the log cannot be written.
     pub fn mark(&mut self, text: &str) -> Result<()> {
         self.device.seek(SeekFrom::End(0))?;
-        writeln!(self.device, "<6>eccp-test: {text}")?;
+        // One write is one record.
+        self.device
+            .write_all(format!("<6>eccp-test: {text}\n").as_bytes())?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 //! construction.
 
 pub mod boot;
+pub mod demo;
 pub mod kernel_log;
 pub mod link;
 pub mod module;
@@ -22,5 +23,6 @@ pub mod scenario;
 pub mod stage;
 pub mod stream;
 pub mod supervisor;
+pub mod tool;
 pub mod topology;
 pub mod traffic;

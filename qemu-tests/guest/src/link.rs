@@ -131,7 +131,11 @@ fn set_flags(name: &str, flags: LinkFlags) -> Result<()> {
 pub fn add_address(name: &str, prefix: Prefix) -> Result<()> {
     let message = address_message(name, prefix)?;
     let what = format!("address {} on {name}", prefix.address);
-    request(&what, Mode::Create, RouteNetlinkMessage::NewAddress(message))
+    request(
+        &what,
+        Mode::Create,
+        RouteNetlinkMessage::NewAddress(message),
+    )
 }
 
 /// `ip address del PREFIX dev NAME`.
@@ -141,7 +145,11 @@ pub fn add_address(name: &str, prefix: Prefix) -> Result<()> {
 pub fn delete_address(name: &str, prefix: Prefix) -> Result<()> {
     let message = address_message(name, prefix)?;
     let what = format!("removal of address {} from {name}", prefix.address);
-    request(&what, Mode::Change, RouteNetlinkMessage::DelAddress(message))
+    request(
+        &what,
+        Mode::Change,
+        RouteNetlinkMessage::DelAddress(message),
+    )
 }
 
 fn address_message(name: &str, prefix: Prefix) -> Result<AddressMessage> {

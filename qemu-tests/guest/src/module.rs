@@ -30,8 +30,13 @@ pub fn load(path: &str) -> Result<()> {
 /// # Errors
 /// The kernel's errno, EEXIST included.
 pub fn insert(path: &str, parameters: &str) -> Result<(), Errno> {
-    let file = File::open(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    let flags = if path.ends_with(".ko") { 0 } else { COMPRESSED_FILE };
+    let file =
+        File::open(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let flags = if path.ends_with(".ko") {
+        0
+    } else {
+        COMPRESSED_FILE
+    };
     let parameters = CString::new(parameters).map_err(|_| Errno::INVAL)?;
     finit_module(&file, &parameters, flags)
 }

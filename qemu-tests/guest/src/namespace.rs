@@ -64,7 +64,10 @@ impl Namespace {
     /// Never: the handle is only taken by `drop` and [`Namespace::delete`],
     /// which both own the value.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.handle.as_ref().expect("a live namespace has a handle").as_fd()
+        self.handle
+            .as_ref()
+            .expect("a live namespace has a handle")
+            .as_fd()
     }
 
     /// Runs `work` on a thread of its own inside the namespace. Sockets made

@@ -47,6 +47,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
 /// The scenario, demonstration or benchmark called `name`.
 pub fn find(name: &str) -> Option<&'static Scenario> {
     all()
+        .chain([&crate::demo::SCENARIO])
         .find(|scenario| scenario.name == name)
 }
 

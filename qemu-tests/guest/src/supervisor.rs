@@ -15,7 +15,7 @@ use anyhow::{anyhow, bail, ensure, Context, Result};
 use rustix::process::{kill_process_group, Pid, Signal};
 
 use crate::kernel_log::{self, KernelLog};
-use crate::plan::{self, Plan, Task};
+use crate::plan::{self, Plan, Task, Transport};
 use crate::report::{Event, Reporter, ARTIFACTS_PORT, RESULTS_PORT};
 use crate::roster::{self, Needs, Scenario};
 use crate::{boot, module, port};
@@ -89,7 +89,11 @@ impl Supervisor {
                 Err(error) => {
                     failed += 1;
                     let message = format!("{error:#}");
-                    Event::Fail { name, seconds, message }
+                    Event::Fail {
+                        name,
+                        seconds,
+                        message,
+                    }
                 }
             };
             self.send_artifacts()?;
@@ -207,6 +211,7 @@ impl Supervisor {
                 module::remove(MODULE).context("unloading the module before the scenario")
             }
             (Needs::NoModule, Some(_)) => Ok(()),
+            (_, None) if self.plan.transport == Transport::Tcp => Ok(()),
             (_, None) => bail!("the image carries no eccp module"),
         }
     }
@@ -267,7 +272,10 @@ fn follow(child: &mut Child) -> Result<Receiver<String>> {
 }
 
 fn explain(status: ExitStatus) -> Result<()> {
-    ensure!(status.success(), "the scenario's process ended with {status}");
+    ensure!(
+        status.success(),
+        "the scenario's process ended with {status}"
+    );
     Ok(())
 }
 

@@ -47,9 +47,7 @@ impl Family {
     pub fn host(self, network: u8, host: u8) -> IpAddr {
         match self {
             Family::V4 => Ipv4Addr::new(10, network, 0, host).into(),
-            Family::V6 => {
-                Ipv6Addr::new(0xfd00, 0, 0, network.into(), 0, 0, 0, host.into()).into()
-            }
+            Family::V6 => Ipv6Addr::new(0xfd00, 0, 0, network.into(), 0, 0, 0, host.into()).into(),
         }
     }
 }
@@ -150,6 +148,15 @@ impl Access {
     /// Whatever the kernel refuses.
     pub fn leave(self, family: Family) -> Result<()> {
         link::delete_address(self.interface, self.prefix(family))
+    }
+
+    /// Routes packets from another address of the host on it through it.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses.
+    pub fn add_routes_for(self, family: Family, address: IpAddr) -> Result<()> {
+        self.add_default_routes(family)?;
+        link::add_source_rule(address, self.metric)
     }
 
     fn add_default_routes(self, family: Family) -> Result<()> {

@@ -104,39 +104,61 @@ impl Received {
             .unwrap_or_default()
     }
 
-    /// When `bytes` bytes had come.
-    pub fn reached(&self, bytes: u64) -> Option<Instant> {
-        self.deliveries
-            .iter()
-            .find(|(_, total)| *total >= bytes)
-            .map(|(at, _)| *at)
+    /// Bytes that came in each `step` from `begin` to `end`.
+    pub fn curve(&self, begin: Instant, end: Instant, step: Duration) -> Vec<u64> {
+        let length = (end - begin).as_nanos().div_ceil(step.as_nanos());
+        let mut curve = vec![0; length as usize];
+        let mut before = 0;
+        for (at, total) in &self.deliveries {
+            let index = at.saturating_duration_since(begin).as_nanos() / step.as_nanos();
+            if let Some(bytes) = curve.get_mut(index as usize) {
+                *bytes += total - before;
+            }
+            before = *total;
+        }
+        curve
     }
 }
 
-/// Reads until the peer finishes, with `observe` told of the total after each
-/// delivery.
+/// Reads until the peer finishes or something fails, handing every delivery to
+/// `sink`; what had come by then is returned either way.
+pub fn drain(
+    mut stream: &TcpStream,
+    mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+) -> (Received, io::Result<()>) {
+    let mut buffer = vec![0; BLOCK];
+    let mut received = Received::default();
+    let end = loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break Ok(()),
+            Ok(length) => {
+                received.bytes += length as u64;
+                received.deliveries.push((Instant::now(), received.bytes));
+                if let Err(error) = sink(&buffer[..length]) {
+                    break Err(error);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    (received, end)
+}
+
+/// Reads until the peer finishes, telling `observe` the total after each delivery.
 ///
 /// # Errors
 /// recv's errno with the position reached.
-pub fn receive_watched(
-    mut stream: &TcpStream,
-    mut observe: impl FnMut(u64),
-) -> Result<Received> {
-    let mut buffer = vec![0; BLOCK];
+pub fn receive_watched(stream: &TcpStream, mut observe: impl FnMut(u64)) -> Result<Received> {
     let mut hash = Sha256::new();
-    let mut received = Received::default();
-    loop {
-        let length = match stream.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(stalled(error, received.bytes)),
-        };
-        received.bytes += length as u64;
-        received.deliveries.push((Instant::now(), received.bytes));
-        hash.update(&buffer[..length]);
-        observe(received.bytes);
-    }
+    let mut total = 0;
+    let (mut received, end) = drain(stream, |bytes| {
+        hash.update(bytes);
+        total += bytes.len() as u64;
+        observe(total);
+        Ok(())
+    });
+    end.map_err(|error| stalled(error, received.bytes))?;
     received.digest = hex(&hash.finalize());
     Ok(received)
 }
@@ -208,12 +230,38 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let received = Received {
-            deliveries: vec![(at(0), 1), (at(10), 2), (at(90), 3), (at(100), 4), (at(300), 5)],
+            deliveries: vec![
+                (at(0), 1),
+                (at(10), 2),
+                (at(90), 3),
+                (at(100), 4),
+                (at(300), 5),
+            ],
             ..Received::default()
         };
-        assert_eq!(received.longest_gap(at(20), at(95)), Duration::from_millis(80));
-        assert_eq!(received.longest_gap(at(95), at(99)), Duration::from_millis(10));
-        assert_eq!(received.longest_gap(at(0), at(400)), Duration::from_millis(200));
-        assert_eq!(received.reached(3), Some(at(90)));
+        assert_eq!(
+            received.longest_gap(at(20), at(95)),
+            Duration::from_millis(80)
+        );
+        assert_eq!(
+            received.longest_gap(at(95), at(99)),
+            Duration::from_millis(10)
+        );
+        assert_eq!(
+            received.longest_gap(at(0), at(400)),
+            Duration::from_millis(200)
+        );
+    }
+
+    #[test]
+    fn a_curve_has_every_byte_in_its_step() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let received = Received {
+            deliveries: vec![(at(0), 10), (at(99), 15), (at(100), 16), (at(250), 20)],
+            ..Received::default()
+        };
+        let curve = received.curve(start, at(300), Duration::from_millis(100));
+        assert_eq!(curve, [15, 1, 4]);
     }
 }

@@ -37,9 +37,8 @@ fn both_ways(stage: &Stage, family: Family) -> Result<()> {
     let server = wire.server.spawn(move || {
         let stream = listener.accept()?;
         let back = stream.try_clone()?;
-        let sender = std::thread::spawn(move || {
-            send_and_finish(&back, Pattern::new(server_random, BYTES))
-        });
+        let sender =
+            std::thread::spawn(move || send_and_finish(&back, Pattern::new(server_random, BYTES)));
         let received = receive(&stream)?;
         Ok((received, sender.join().expect("the sender does not panic")?))
     })?;
@@ -47,9 +46,8 @@ fn both_ways(stage: &Stage, family: Family) -> Result<()> {
     let client = wire.client.spawn(move || {
         let stream = connect(transport, address)?;
         let back = stream.try_clone()?;
-        let sender = std::thread::spawn(move || {
-            send_and_finish(&back, Pattern::new(client_random, BYTES))
-        });
+        let sender =
+            std::thread::spawn(move || send_and_finish(&back, Pattern::new(client_random, BYTES)));
         let received = receive(&stream)?;
         Ok((received, sender.join().expect("the sender does not panic")?))
     })?;
