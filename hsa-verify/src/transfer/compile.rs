@@ -38,6 +38,7 @@ pub struct Plane {
     effect_ids: FxHashMap<Vec<Copy>, u32>,
     links: Vec<Vec<PortId>>,
     links_back: Vec<Vec<PortId>>,
+    ports_of: Vec<Vec<PortId>>,
     pub(super) forward_memo: FxHashMap<(Decision, Set), Steps>,
     pub(super) inverse_parts: FxHashMap<Decision, Arc<[(u32, Set)]>>,
 }
@@ -52,6 +53,10 @@ impl Plane {
             links[link.from.0 as usize].push(link.to);
             links_back[link.to.0 as usize].push(link.from);
         }
+        let mut ports_of = vec![Vec::new(); network.devices.len()];
+        for port in network.physical_ports() {
+            ports_of[network.port(port).device.0 as usize].push(port);
+        }
         let mut plane = Plane {
             space: Space::with_order(bit_order(&network)),
             network: network.clone(),
@@ -60,6 +65,7 @@ impl Plane {
             effect_ids: FxHashMap::default(),
             links,
             links_back,
+            ports_of,
             forward_memo: FxHashMap::default(),
             inverse_parts: FxHashMap::default(),
         };
@@ -85,8 +91,13 @@ impl Plane {
         &self.links_back[port.0 as usize]
     }
 
-    /// Whether anything linked to another box is a port of this box.
-    pub(crate) fn device_of(&self, port: PortId) -> DeviceId {
+    /// The physical ports of a box.
+    pub fn ports_of(&self, device: DeviceId) -> &[PortId] {
+        &self.ports_of[device.0 as usize]
+    }
+
+    /// The box of a port.
+    pub fn device_of(&self, port: PortId) -> DeviceId {
         self.network.port(port).device
     }
 

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Loops: which headers can travel for ever, and which cycles of ports a packet can go round,
+//! once or for ever.
+//!
+//! Let N_k(p) be the headers that, entering at p, can make k more hops over links: N_0 is
+//! everything and N_{k+1}(p) = T⁻¹ of N_k at the far ends. The sequence falls to the greatest
+//! fixpoint, the headers with an infinite walk. A packet that goes round a cycle of n ports must
+//! be in N_n where it starts and in N_{n-i} after i hops, which leaves next to nothing to search.
+
+use crate::model::PortId;
+use crate::space::Set;
+use crate::transfer::Plane;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Headers seen from one port of a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CycleStart {
+    /// The input port.
+    pub port: PortId,
+    /// Headers that, entering here, come back here after one round.
+    pub once: Set,
+    /// Headers that, entering here, go round this cycle for ever.
+    pub forever: Set,
+}
+
+/// A cycle of input ports that some packet goes round at least once. It starts at its least port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// The same cycle seen from each of its ports, in the order of travel.
+    pub starts: Vec<CycleStart>,
+}
+
+impl Cycle {
+    /// The input ports in the order of travel.
+    pub fn ports(&self) -> Vec<PortId> {
+        self.starts.iter().map(|s| s.port).collect()
+    }
+
+    /// Whether some packet never leaves the cycle; otherwise it comes back a limited number of
+    /// times.
+    pub fn is_infinite(&self) -> bool {
+        self.starts.iter().any(|s| !s.forever.is_empty())
+    }
+}
+
+/// Everything there is to know about loops.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loops {
+    /// The cycles, by their ports.
+    pub cycles: Vec<Cycle>,
+    /// Headers from which an infinite walk exists, by input port; ports without any are absent.
+    pub forever: BTreeMap<PortId, Set>,
+}
+
+/// Finds all loops of the network, from any port and for any header.
+pub fn loops(plane: &mut Plane) -> Loops {
+    let ports = linked_inputs(plane);
+    let rounds = walks(plane, &ports);
+    let last = rounds.last().expect("there is a round 0");
+    let forever = last.iter().map(|(&p, &set)| (p, set));
+    let forever = forever.filter(|(_, set)| !set.is_empty()).collect();
+    let mut cycles = BTreeSet::new();
+    // A longer cycle exists only when some packet travels that far without meeting a port twice.
+    let mut length = 1;
+    loop {
+        let mut search = Search {
+            rounds: &rounds,
+            length,
+            deepest: false,
+            found: &mut cycles,
+        };
+        for &start in &ports {
+            search.start(plane, start);
+        }
+        if !search.deepest {
+            break;
+        }
+        length += 1;
+    }
+    let cycles = cycles.into_iter().map(|ports| examine(plane, &ports));
+    Loops {
+        cycles: cycles.collect(),
+        forever,
+    }
+}
+
+/// Input ports that a link leads to.
+fn linked_inputs(plane: &Plane) -> Vec<PortId> {
+    let inputs = plane.network().physical_ports();
+    inputs.filter(|&p| !plane.senders(p).is_empty()).collect()
+}
+
+type Round = BTreeMap<PortId, Set>;
+
+/// N_0, N_1, ... up to the fixpoint, which is the last element.
+fn walks(plane: &mut Plane, ports: &[PortId]) -> Vec<Round> {
+    let mut rounds = vec![ports.iter().map(|&p| (p, Set::ALL)).collect::<Round>()];
+    loop {
+        let last = rounds.last().expect("there is a round 0").clone();
+        let changed: BTreeSet<PortId> = match rounds.len() {
+            1 => ports.iter().copied().collect(),
+            n => ports
+                .iter()
+                .copied()
+                .filter(|p| last[p] != rounds[n - 2][p])
+                .collect(),
+        };
+        let mut next = last.clone();
+        let affected = upstream(plane, &changed);
+        for &port in ports {
+            if !affected.contains(&plane.device_of(port)) {
+                continue;
+            }
+            let set = one_hop(plane, port, &last);
+            next.insert(port, set);
+        }
+        if next == last {
+            return rounds;
+        }
+        rounds.push(next);
+    }
+}
+
+/// The boxes that send to one of these ports.
+fn upstream(plane: &Plane, ports: &BTreeSet<PortId>) -> BTreeSet<crate::model::DeviceId> {
+    let senders = ports.iter().flat_map(|&p| plane.senders(p));
+    senders.map(|&s| plane.device_of(s)).collect()
+}
+
+/// Headers at `port` that reach a header of `at` over one link.
+fn one_hop(plane: &mut Plane, port: PortId, at: &Round) -> Set {
+    let wanted = exits(plane, port, at);
+    plane.inverse(port, &|out| wanted.get(&out).copied().unwrap_or(Set::EMPTY))
+}
+
+/// For the ports of the box of `port`: headers that, leaving there, arrive in `at`.
+fn exits(plane: &mut Plane, port: PortId, at: &Round) -> BTreeMap<PortId, Set> {
+    let mut wanted = BTreeMap::new();
+    for &out in plane.ports_of(plane.device_of(port)).to_vec().iter() {
+        let sets: Vec<Set> = plane.receivers(out).iter().filter_map(|r| at.get(r).copied()).collect();
+        let set = plane.space.or_all(sets);
+        if !set.is_empty() {
+            wanted.insert(out, set);
+        }
+    }
+    wanted
+}
+
+struct Search<'a> {
+    rounds: &'a [Round],
+    length: usize,
+    /// Whether some packet made `length` hops without meeting a port twice.
+    deepest: bool,
+    found: &'a mut BTreeSet<Vec<PortId>>,
+}
+
+impl Search<'_> {
+    fn start(&mut self, plane: &mut Plane, start: PortId) {
+        let set = self.able(start, self.length);
+        if !set.is_empty() {
+            self.walk(plane, &mut vec![start], set);
+        }
+    }
+
+    /// Headers at `port` that can make `hops` more hops.
+    fn able(&self, port: PortId, hops: usize) -> Set {
+        let round = &self.rounds[hops.min(self.rounds.len() - 1)];
+        round.get(&port).copied().unwrap_or(Set::EMPTY)
+    }
+
+    fn walk(&mut self, plane: &mut Plane, path: &mut Vec<PortId>, set: Set) {
+        let here = *path.last().expect("a path has a start");
+        let left = self.length - path.len();
+        for (out, leaving) in plane.transfer(here, set) {
+            for k in 0..plane.receivers(out).len() {
+                let to = plane.receivers(out)[k];
+                let able = self.able(to, left);
+                let arriving = plane.space.and(leaving, able);
+                if arriving.is_empty() {
+                    continue;
+                }
+                if left == 0 && to == path[0] {
+                    self.found.insert(least_first(path));
+                } else if !path.contains(&to) {
+                    self.deepest |= left == 0;
+                    if left > 0 {
+                        path.push(to);
+                        self.walk(plane, path, arriving);
+                        path.pop();
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn least_first(path: &[PortId]) -> Vec<PortId> {
+    let least = (0..path.len()).min_by_key(|&i| path[i]).unwrap_or(0);
+    let mut cycle = path.to_vec();
+    cycle.rotate_left(least);
+    cycle
+}
+
+fn examine(plane: &mut Plane, ports: &[PortId]) -> Cycle {
+    let starts = (0..ports.len()).map(|i| {
+        let mut cycle = ports.to_vec();
+        cycle.rotate_left(i);
+        let once = before_round(plane, &cycle, Set::ALL);
+        let mut forever = once;
+        loop {
+            let next = before_round(plane, &cycle, forever);
+            if next == forever {
+                break;
+            }
+            forever = next;
+        }
+        CycleStart {
+            port: cycle[0],
+            once,
+            forever,
+        }
+    });
+    Cycle {
+        starts: starts.collect(),
+    }
+}
+
+/// Headers at the first port of the cycle that come back to it within `after`.
+fn before_round(plane: &mut Plane, cycle: &[PortId], after: Set) -> Set {
+    let mut set = after;
+    for i in (0..cycle.len()).rev() {
+        let to = cycle[(i + 1) % cycle.len()];
+        let senders: Vec<PortId> = plane.senders(to).to_vec();
+        let wanted = set;
+        let exit = |out: PortId| if senders.contains(&out) { wanted } else { Set::EMPTY };
+        set = plane.inverse(cycle[i], &exit);
+    }
+    set
+}
