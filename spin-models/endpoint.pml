@@ -85,20 +85,10 @@ byte _a, _set;
 #else
 #define OPENS       1
 #endif
-#ifdef MUT_TOKENLESS          /* R10: the ACK validates the latest source, not the token's */
-#define PROVEN(k)   lastsrc[i]
-#else
-#define PROVEN(k)   (k)
-#endif
 #ifdef MUT_SYNACK_FROM_ANYWHERE /* R12 */
 #define ASKED(s)    1
 #else
 #define ASKED(s)    (ME.dest == (s))
-#endif
-#ifdef MUT_KNOWN_RSYN_UNANSWERED /* R13 */
-#define KNOWN_OK    0
-#else
-#define KNOWN_OK    1
 #endif
 #ifdef MUT_DRAIN_IGNORES_MOVES /* protocol.md 7.10 */
 #define OBEYS       (!ME.drain)
@@ -148,7 +138,7 @@ inline on_syn(i, s, v) {
 inline on_synack(i, s, v, k) {
   if
   :: ME.st == SYN_SENT && v == ME.ver && ASKED(s) ->
-     opened(i); ME.acked = 1; ME.cand = 0; validate(i, 0, s); EMIT(i, ACK, s, v, k)
+     opened(i); ME.acked = 1; ME.cand = 0; VALIDATING(i, 0, s); validate(i, 0, s); EMIT(i, ACK, s, v, k)
   :: ME.st == SYN_RCVD && v == ME.ver && ME.dest != 0 && ASKED(s) ->
      opened(i);
      if :: ME.srcs & B(s) -> validate(i, ME.cand, s) :: else fi;
@@ -163,7 +153,7 @@ inline on_rsyn(i, s, v) {
      opened(i); candidate(i, v, s); EMIT(i, RSYNACK, BACK(s), v, s)
   :: ISOPEN && OBEYS && NEWER(v) -> candidate(i, v, s); EMIT(i, RSYNACK, BACK(s), v, s)
   :: ISOPEN && OBEYS && v == ME.cand && ME.pend -> ME.srcs = ME.srcs | B(s); EMIT(i, RSYNACK, BACK(s), v, s)
-  :: ISOPEN && OBEYS && v == ME.cand && !ME.pend && KNOWN_OK -> EMIT(i, RSYNACK, BACK(s), v, s)
+  :: ISOPEN && OBEYS && v == ME.cand && !ME.pend -> EMIT(i, RSYNACK, BACK(s), v, s)
   :: else
   fi
 }
@@ -210,8 +200,8 @@ inline receive(i, t, s, v, k) {
 }
 
 /* ---- commands ---- */
-inline open_flow(i, d) {
-  ME.st = SYN_SENT; ME.ver = 0; ME.acked = 0; ME.dest = d; EMIT(i, SYN, d, 0, 0)
+inline open_flow(i, where) {
+  ME.st = SYN_SENT; ME.ver = 0; ME.acked = 0; ME.dest = where; EMIT(i, SYN, where, 0, 0)
 }
 inline announce(i) {          /* what a new address says at once, and what the timer repeats */
   if

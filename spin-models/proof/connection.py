@@ -13,8 +13,8 @@ Own side of mover i, per flow:
   cur    source address that its packets carry now
   fresh  it has started a version since the network became calm (used by rank.py alone)
 On record at the peer, per flow:
-  cand, canda   newest version seen, -1 for none, and the source it was seen from: unproven
-  val, adr      validated version, -1 for none, and address: data goes there
+  cand, src(f, a)   newest version seen, -1 for none, and the sources it was seen from: unproven
+  val, adr          validated version, -1 for none, and address: data goes there
 Addresses and history:
   held(a)       packets sent to a reach host i now
   sent(f, a)    host i sent a SYN of flow f to a
@@ -36,10 +36,11 @@ NONE, SYN_SENT, SYN_RCVD, ESTABLISHED = (IntVal(n) for n in range(4))
 
 VARIABLES = {
     "est": INT, "ver": INT, "acked": BOOL, "lack": INT, "cur": ADDRESS, "fresh": BOOL,
-    "cand": INT, "canda": ADDRESS, "val": INT, "adr": ADDRESS,
+    "cand": INT, "val": INT, "adr": ADDRESS,
 }
 RELATIONS = {
     "held": (ADDRESS,),
+    "src": (FLOW, ADDRESS),
     "sent": (FLOW, ADDRESS),
     "own": (FLOW, INT, ADDRESS),
     "got": (FLOW, INT, ADDRESS),
@@ -51,7 +52,7 @@ RELATIONS = {
     "dat": (FLOW, INT, ADDRESS),
 }
 NETWORK = ("syn", "rs", "sa", "ra", "ak", "dat")
-ENDPOINT = ("est", "ver", "acked", "cur", "cand", "canda", "val", "adr")
+ENDPOINT = ("est", "ver", "acked", "cur", "cand", "val", "adr")
 HOSTS = (0, 1)
 
 # Which host opens a flow is fixed for its life and otherwise arbitrary; FIRST opens the connection.
@@ -108,12 +109,9 @@ class State:
         return And(*[
             getattr(self, name)(i, f) == getattr(other, name)(i, f)
             for i in HOSTS for name in ENDPOINT
+        ], *[
+            every((ADDRESS,), lambda a: self.src(i, f, a) == other.src(i, f, a)) for i in HOSTS
         ])
-
-
-def arbitrary(name, sort):
-    """A fresh constant."""
-    return Const(name, sort)
 
 
 def every(domain, body, prefix="q"):

@@ -4,9 +4,9 @@
 A step is a function (state, parameters) -> (guard, next state). Each decision that a rule makes is
 one small method, so that a mutant (mutants.py) is this class with one method replaced.
 """
-from z3 import And, Not, Or
+from z3 import And, If, Not, Or
 
-from connection import (ESTABLISHED, FIRST, NONE, SYN_RCVD, SYN_SENT, opens)
+from connection import (ESTABLISHED, FIRST, NAME, NONE, SYN_RCVD, SYN_SENT, opens)
 
 
 class Rules:
@@ -42,11 +42,11 @@ class Rules:
         """R7: an RSYN goes to every address on record, those of other flows included."""
         return Or(on_record(s, 1 - i, f, d), on_record(s, 1 - i, FIRST, d), env.extra(s, i, f, d))
 
-    def syn_destinations(self, s, i, f, d):
+    def syn_destinations(self, env, s, i, f, d):
         """R12: a later SYN goes to every address learnt on other flows; the first, to the name."""
-        from connection import NAME
         return Or(And(f == FIRST, d == NAME[1 - i]),
-                  And(f != FIRST, on_record(s, 1 - i, FIRST, d)))
+                  And(f != FIRST, on_record(s, 1 - i, FIRST, d)),
+                  And(f != FIRST, env.extra(s, i, FIRST, d)))
 
     def accepts_rsyn(self, est):
         """R8: an RSYN is accepted from SYN_RCVD on, and completes the handshake there."""
@@ -56,7 +56,7 @@ class Rules:
         """R9: data from any address changes nothing."""
         return s
 
-    def validated_address(self, token, candidate):
+    def validated_address(self, s, i, f, token):
         """R10: the address that the token is bound to becomes valid, whatever was seen since."""
         return token
 
@@ -92,6 +92,10 @@ class Rules:
         """An ACK is of one flow: both flow IDs are under its MAC."""
         return s.ak(i, f, v, token, dst)
 
+    def answered_sources(self, s, i, f, a):
+        """R15: a pending version is answered at every source that it came from."""
+        return s.src(i, f, a)
+
     def guesses_token(self):
         """No host can name a token that it has not read."""
         return False
@@ -123,18 +127,20 @@ class Rules:
         guard = And(self.accepts_rsyn_state(s.est(i, f)), Not(s.acked(i, f)))
         return guard, s.put("rs", i, (f, s.ver(i, f), src, dst))
 
-    def send_syn_ack(self, s, i, f):
-        """SYN-ACK timer of the responder j, from its current address to the candidate."""
+    def send_syn_ack(self, s, i, f, token):
+        """SYN-ACK timer of the responder j, from its current address to each of the sources."""
         j = 1 - i
-        guard = And(s.est(j, f) == SYN_RCVD, s.cand(i, f) > s.val(i, f), self.repeats_answer())
-        key = (f, s.cand(i, f), s.canda(i, f), s.ver(j, f), s.cur(j, f))
-        return guard, s.put("sa", i, key)
+        guard = And(s.est(j, f) == SYN_RCVD, self._repeats_to(s, i, f, token))
+        return guard, s.put("sa", i, (f, s.cand(i, f), token, s.ver(j, f), s.cur(j, f)))
 
-    def send_rsyn_ack(self, s, i, f, src):
+    def send_rsyn_ack(self, s, i, f, token, src):
         """RSYN-ACK timer of the peer: runs while its candidate is not validated."""
-        guard = And(s.est(1 - i, f) == ESTABLISHED, s.cand(i, f) > s.val(i, f),
-                    self.repeats_answer())
-        return guard, s.put("ra", i, (f, s.cand(i, f), s.canda(i, f), src))
+        guard = And(s.est(1 - i, f) == ESTABLISHED, self._repeats_to(s, i, f, token))
+        return guard, s.put("ra", i, (f, s.cand(i, f), token, src))
+
+    def _repeats_to(self, s, i, f, token):
+        return And(s.cand(i, f) > s.val(i, f), self.answered_sources(s, i, f, token),
+                   self.repeats_answer())
 
     def send_data(self, s, i, f):
         """The peer sends data to mover i."""
@@ -143,25 +149,25 @@ class Rules:
 
     # Deliveries. The packet is in flight and its destination reaches the receiver now.
 
-    def deliver_syn(self, s, i, f, v, src, dst, keep):
-        """The responder j gets a SYN. `keep`: a repetition leaves the candidate's source alone."""
+    def deliver_syn(self, s, i, f, v, src, dst):
+        """The responder j gets a SYN: recorded, answered to its source, and not used yet."""
         j = 1 - i
         new = s.est(j, f) == NONE
         guard = And(s.syn(i, f, v, src, dst), s.held(j, dst), Or(new, s.est(j, f) == SYN_RCVD),
                     v >= s.cand(i, f))
         t = s.put("est", j, (f,), SYN_RCVD, new).put("acked", j, (f,), True, new)
         t = t.put("cur", j, (f,), dst, new)
-        t = self._record(t, s, i, f, v, src, keep)
+        t = self._record(t, s, i, f, v, src)
         t = self.on_syn(t, i, f, v, src).put("own", j, (f, s.ver(j, f), dst))
         return guard, t.put("sa", i, (f, v, src, s.ver(j, f), dst))
 
-    def deliver_rsyn(self, s, i, f, v, src, dst, keep):
+    def deliver_rsyn(self, s, i, f, v, src, dst):
         """The peer j gets an RSYN: recorded, answered to its source, and not used yet."""
         j = 1 - i
         guard = And(s.rs(i, f, v, src, dst), s.held(j, dst), self.accepts_rsyn(s.est(j, f)),
                     Or(self.supersedes(v, s.cand(i, f)), v == s.cand(i, f)))
         t = s.put("est", j, (f,), ESTABLISHED)
-        t = self._record(t, s, i, f, v, src, keep)
+        t = self._record(t, s, i, f, v, src)
         to = self.answer_to(src, s.adr(i, f))
         answered = Or(v != s.val(i, f), self.answers_known())
         return guard, t.put("ra", i, (f, v, to, dst), True, answered)
@@ -174,7 +180,7 @@ class Rules:
                     self.stops_timer(v, s.ver(i, f)), s.est(i, f) != NONE,
                     Or(Not(first), self.believes_syn_ack(s, i, f, src)))
         t = s.put("est", i, (f,), ESTABLISHED)
-        for name, value in (("cand", w), ("canda", src), ("val", w), ("adr", src)):
+        for name, value in (("cand", w), ("val", w), ("adr", src)):
             t = t.put(name, j, (f,), value, first)
         return guard, self._acknowledge(t, s, i, f, v, token, src)
 
@@ -191,7 +197,7 @@ class Rules:
                     self.accepts_rsyn_state(s.est(j, f)),
                     self.may_validate(v, s.cand(i, f)), self.first_of_version(v, s.val(i, f)))
         t = s.put("val", i, (f,), s.cand(i, f)).put("est", j, (f,), ESTABLISHED)
-        return guard, t.put("adr", i, (f,), self.validated_address(token, s.canda(i, f)))
+        return guard, t.put("adr", i, (f,), self.validated_address(s, i, f, token))
 
     def deliver_data(self, s, i, f, src):
         """The peer gets data of mover i from any source, an old or a forged one too."""
@@ -209,10 +215,16 @@ class Rules:
         """The flow has got through the first half of its handshake."""
         return Or(est == SYN_RCVD, est == ESTABLISHED)
 
-    def _record(self, t, s, i, f, v, src, keep):
+    def _record(self, t, s, i, f, v, src):
         newer = self.supersedes(v, s.cand(i, f))
-        t = t.put("cand", i, (f,), v, newer)
-        return t.put("canda", i, (f,), src, Or(newer, And(v == s.cand(i, f), Not(keep))))
+        pending = v > s.val(i, f)
+        before = s.src
+
+        def sources(g, a):
+            one_more = Or(before(i, g, a), And(pending, g == f, a == src))
+            return If(And(newer, g == f), a == src, one_more)
+
+        return t.put("cand", i, (f,), v, newer).replace("src", i, sources)
 
     def _acknowledge(self, t, s, i, f, v, token, src):
         again = Or(Not(s.acked(i, f)), self.answers_again())
@@ -224,4 +236,5 @@ class Rules:
 
 def on_record(s, j, f, d):
     """Address d of host j is on record at its peer on flow f, proven or not."""
-    return Or(And(s.cand(j, f) >= 0, d == s.canda(j, f)), And(s.val(j, f) >= 0, d == s.adr(j, f)))
+    return Or(And(s.cand(j, f) > s.val(j, f), s.src(j, f, d)),
+              And(s.val(j, f) >= 0, d == s.adr(j, f)))
