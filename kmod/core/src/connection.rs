@@ -9,7 +9,7 @@
 //! A connection is some kilobytes long. Write [`Connection::EMPTY`] into its final place and
 //! fill it there with [`Connection::connect`] or [`Connection::accept`].
 
-use super::address::{Bound, IpAddr128, LocalAddress, Path, RemoteAddr, RxInfo};
+use super::address::{Bound, LocalAddress, Path, RemoteAddr};
 use super::auth::Role;
 use super::event::{CloseReason, Command, Event, FlowIndex, Refused};
 use super::flow::{Flow, Phase};
@@ -53,23 +53,24 @@ pub struct Accept<'a> {
     pub psk: Option<&'a [u8; 32]>,
 }
 
-/// Under what a host finds the half-open connection that a repeated SYN belongs to.
+/// Under what a host finds the connection that a repeated SYN belongs to, from the first SYN on
+/// until the connection is closed.
+///
+/// It is the client's flow ID alone: a client that tries two encapsulations, addresses or
+/// families opens one connection. Who takes the ID of another client's SYN gets
+/// [`Discard::DifferentSyn`](super::event::Discard::DifferentSyn).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SynKey {
     /// The client's flow ID.
     pub client: u64,
-    /// The client's address. Its port and encapsulation do not count: a client that tries both
-    /// encapsulations, through a NAT or not, opens one connection.
-    pub remote: IpAddr128,
 }
 
 impl SynKey {
     /// The key of a first SYN; `None` for any other packet.
     #[must_use]
-    pub fn of(packet: &Packet<'_>, rx: &RxInfo) -> Option<Self> {
+    pub fn of(packet: &Packet<'_>) -> Option<Self> {
         packet.is_first_syn().then(|| Self {
             client: packet.message().sender,
-            remote: rx.remote,
         })
     }
 }

@@ -224,8 +224,8 @@ pub enum Discard {
     BadToken,
     /// A SYN-ACK or refusal from an address that no SYN was sent to (R12).
     UnexpectedSource,
-    /// An answer by the encapsulation that came second.
-    OtherEncapsulation,
+    /// An answer by another encapsulation or address family than the one that answered first.
+    OtherPath,
     /// The type has no meaning in the flow's state.
     WrongState,
     /// A PONG that answers no ping.
@@ -269,7 +269,7 @@ impl Discard {
         "already-validated",
         "bad-token",
         "unexpected-source",
-        "other-encapsulation",
+        "other-path",
         "wrong-state",
         "unexpected-pong",
         "different-syn",
@@ -294,7 +294,7 @@ impl Discard {
             Self::AlreadyValidated => 18,
             Self::BadToken => 19,
             Self::UnexpectedSource => 20,
-            Self::OtherEncapsulation => 21,
+            Self::OtherPath => 21,
             Self::WrongState => 22,
             Self::UnexpectedPong => 23,
             Self::DifferentSyn => 24,

@@ -182,7 +182,7 @@ impl Flow {
         let rtt = self.setup.measured(now);
         self.setup.stop();
         self.burst.syn = None;
-        self.take_remote(shared, &rx.reply_path());
+        self.take_remote(shared, &rx.reply_path(), message);
         self.open(shared, rtt);
         // R3: this and every repetition of it is answered, to its source (R6).
         shared.answer(now, self.reply_ack(0, token, rx.reply_path()))?;
@@ -205,8 +205,8 @@ impl Flow {
             // R2: the RSYN that is under way or done completes the peer's handshake (R8).
             return Err(Discard::StaleVersion);
         }
-        if self.is_second_encapsulation(rx, now) {
-            return Err(Discard::OtherEncapsulation);
+        if self.is_second_answer(rx, now) {
+            return Err(Discard::OtherPath);
         }
         shared.answer(now, self.reply_ack(0, token, rx.reply_path()))
     }
@@ -256,13 +256,16 @@ impl Flow {
         Ok(())
     }
 
-    /// True for an answer from the address in use by another encapsulation than the one in use,
-    /// soon after that answered: acknowledging it too could make the two ends choose differently.
-    pub(super) fn is_second_encapsulation(&self, rx: &RxInfo, now: Instant) -> bool {
-        self.local == LocalHalf::Settled
-            && rx.remote == self.path.remote
+    /// True for an answer by another way than the one that answered first and is in use now:
+    /// acknowledging it too could make the two ends choose differently. Of two address families
+    /// only one can be acknowledged, because each has an address of its own (R10b); of two
+    /// encapsulations the other one can be later, if the peer still asks.
+    pub(super) fn is_second_answer(&self, rx: &RxInfo, now: Instant) -> bool {
+        let other_family = rx.local.family() != self.path.local.family();
+        let other_encap = rx.remote == self.path.remote
             && rx.encap != self.path.encap
-            && now.since(self.settled_at) < ENCAPSULATION_GRACE
+            && now.since(self.settled_at) < ENCAPSULATION_GRACE;
+        self.local == LocalHalf::Settled && (other_family || other_encap)
     }
 
     pub(super) fn reply_syn_ack(&self, path: Path) -> Reply {

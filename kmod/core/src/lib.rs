@@ -10,3 +10,6 @@ extern crate std;
 #[path = "mod.rs"]
 mod proto;
 pub use proto::*;
+
+#[cfg(feature = "sim")]
+pub mod sim;

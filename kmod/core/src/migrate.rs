@@ -128,7 +128,7 @@ impl Flow {
         if self.phase == Phase::SynRcvd {
             // R8: the client has our SYN-ACK, and its ACK was lost.
             self.setup.stop();
-            self.take_remote(shared, &path);
+            self.take_remote(shared, &path, message);
             self.open(shared, None);
         }
         Ok(())
@@ -150,8 +150,8 @@ impl Flow {
             Ordering::Greater => return Err(Discard::FutureVersion),
             Ordering::Equal => {}
         }
-        if self.is_second_encapsulation(rx, now) {
-            return Err(Discard::OtherEncapsulation);
+        if self.is_second_answer(rx, now) {
+            return Err(Discard::OtherPath);
         }
         // R3: every one is acknowledged, also when the move is long done; R6: to its source.
         shared.answer(now, self.reply_ack(message.version, token, rx.reply_path()))?;
@@ -233,7 +233,7 @@ impl Flow {
         self.burst.answer = None;
         self.validated = Some(version);
         self.candidates = super::candidate::Candidates::NONE;
-        self.take_remote(shared, &proven);
+        self.take_remote(shared, &proven, message);
         if version > 0 {
             shared.counters.peer_moves = shared.counters.peer_moves.saturating_add(1);
         }
@@ -273,15 +273,19 @@ impl Flow {
             .ok_or(Discard::BadToken)
     }
 
-    /// Makes the far end of `path` the peer's address. Our own address stays, unless it is of
-    /// the other family or was never chosen.
-    pub(super) fn take_remote(&mut self, shared: &Shared, path: &Path) {
+    /// Makes the far end of `path` the peer's address. Our own address stays, unless it was not
+    /// agreed on yet or is of the other family: then it is the one that the peer has on record,
+    /// or else the one that it reached.
+    pub(super) fn take_remote(&mut self, shared: &Shared, path: &Path, message: &Message) {
+        let agreed = self.phase != Phase::SynRcvd && self.phase != Phase::SynSent;
         let fits = self.path.local.family() == path.remote.family();
-        let chosen = !self.path.local.is_unspecified();
-        let gone = self.local == LocalHalf::Settled && !self.holds_address(shared);
-        let (local, ifindex) = match fits && chosen && !gone {
+        let own = message.record.and_then(|record| {
+            let ours = shared.addresses.find(&record.addr, 0)?;
+            (ours.addr.family() == path.remote.family()).then_some((ours.addr, ours.ifindex))
+        });
+        let (local, ifindex) = match agreed && fits {
             true => (self.path.local, self.path.ifindex),
-            false => (path.local, path.ifindex),
+            false => own.unwrap_or((path.local, path.ifindex)),
         };
         self.path = Path {
             local,

@@ -197,6 +197,7 @@ impl Flow {
             }
             let mut rsyn = self.message(shared, PacketType::Rsyn, self.version);
             rsyn.ilist = Some(shared.ilist()).filter(|list| !list.entries().is_empty());
+            rsyn.record = self.recorded();
             let sent = self.send(shared, host, &rsyn, &path, Some(Charge::Rsyn), buf);
             if sent.is_some() {
                 return sent;
@@ -275,6 +276,14 @@ impl Flow {
         message
     }
 
+    /// The peer's address as it stands in our record: the peer must not lose that one unnoticed.
+    fn recorded(&self) -> Option<RemoteAddr> {
+        self.validated.map(|_| RemoteAddr {
+            addr: self.path.remote,
+            port: self.path.remote_port,
+        })
+    }
+
     fn send_reply(
         &mut self,
         shared: &mut Shared,
@@ -292,6 +301,10 @@ impl Flow {
             }
             PacketType::Rst => message.reason = reply.reason,
             PacketType::RsynAck => message.token = Some(made()),
+            PacketType::Ack => {
+                message.token = Some(reply.token);
+                message.record = self.recorded();
+            }
             _ => message.token = Some(reply.token),
         }
         let charge = (reply.kind == PacketType::RsynAck).then_some(Charge::RsynAck);

@@ -6,8 +6,8 @@ use super::super::ilist::IList;
 use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
-    Writer, MAC_LEN, OPT_EXISTING_FLOW, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_REASON, OPT_SERVICE,
-    OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    Writer, MAC_LEN, OPT_EXISTING_FLOW, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_PREFERRED, OPT_REASON,
+    OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
 };
 use super::INNER_NONE;
 
@@ -114,6 +114,8 @@ pub struct Message {
     pub transport: Option<TransportParams>,
     /// Address that the sender prefers.
     pub preferred: Option<RemoteAddr>,
+    /// Address of the receiver that the sender has on record.
+    pub record: Option<RemoteAddr>,
     /// New flow ID of the sender.
     pub new_flow: Option<u64>,
     /// Existing flow ID of the sender.
@@ -154,6 +156,7 @@ impl Message {
             ilist: None,
             transport: None,
             preferred: None,
+            record: None,
             new_flow: None,
             existing_flow: None,
             reason: None,
@@ -210,7 +213,10 @@ impl Message {
             out.option(OPT_TRANSPORT, &[params.as_bytes()])?;
         }
         if let Some(at) = &self.preferred {
-            out.preferred(at)?;
+            out.remote(OPT_PREFERRED, at)?;
+        }
+        if let Some(at) = &self.record {
+            out.remote(OPT_RECORD, at)?;
         }
         if let Some(id) = self.new_flow {
             out.option(OPT_NEW_FLOW, &[&id.to_be_bytes()])?;

@@ -28,6 +28,8 @@ pub const OPT_EXISTING_FLOW: u8 = 0x88;
 pub const OPT_REASON: u8 = 0x09;
 /// Versions known, 1 byte each.
 pub const OPT_VERSIONS: u8 = 0x0a;
+/// The receiver's address that the sender has on record, encoded as a preferred address.
+pub const OPT_RECORD: u8 = 0x0b;
 /// MAC over everything before its value; always last.
 pub const OPT_MAC: u8 = 0x8f;
 
@@ -128,7 +130,7 @@ pub(super) fn parse_ilist(value: &[u8]) -> Result<IList, Malformed> {
     Ok(list)
 }
 
-pub(super) fn parse_preferred(value: &[u8]) -> Result<RemoteAddr, Malformed> {
+pub(super) fn parse_remote(value: &[u8]) -> Result<RemoteAddr, Malformed> {
     let mut reader = Reader(value);
     let [family, _reserved, p0, p1] = reader.array().ok_or(Malformed::OptionValue)?;
     let addr = reader.address(family).ok_or(Malformed::OptionValue)?;
@@ -188,12 +190,12 @@ impl Writer<'_> {
         self.option(OPT_ILIST, &[value.get(..len).ok_or(NoRoom)?])
     }
 
-    pub(super) fn preferred(&mut self, at: &RemoteAddr) -> Result<usize, NoRoom> {
+    pub(super) fn remote(&mut self, kind: u8, at: &RemoteAddr) -> Result<usize, NoRoom> {
         let [p0, p1] = at.port.to_be_bytes();
         let head = [at.addr.family() as u8, 0, p0, p1];
         match at.addr.as_v4() {
-            Some(v4) => self.option(OPT_PREFERRED, &[&head, &v4]),
-            None => self.option(OPT_PREFERRED, &[&head, &at.addr.0]),
+            Some(v4) => self.option(kind, &[&head, &v4]),
+            None => self.option(kind, &[&head, &at.addr.0]),
         }
     }
 

@@ -5,8 +5,8 @@ use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, COMMON_LEN};
 use super::message::{Message, Reason, Versions};
 use super::option::{
-    parse_ilist, parse_preferred, RawOption, Reader, MAC_LEN, OPT_EXISTING_FLOW, OPT_ILIST,
-    OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_REASON, OPT_SERVICE,
+    parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_EXISTING_FLOW, OPT_ILIST, OPT_KEY,
+    OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_REASON, OPT_RECORD, OPT_SERVICE,
     OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
 };
 use super::{Malformed, ParseError};
@@ -112,7 +112,8 @@ impl<'a> Packet<'a> {
             OPT_KEY => message.key = Some(exact(value)?),
             OPT_ILIST => message.ilist = Some(parse_ilist(value)?),
             OPT_TRANSPORT => message.transport = Some(TransportParams::new(value).ok_or(BAD)?),
-            OPT_PREFERRED => message.preferred = Some(parse_preferred(value)?),
+            OPT_PREFERRED => message.preferred = Some(parse_remote(value)?),
+            OPT_RECORD => message.record = Some(parse_remote(value)?),
             OPT_NEW_FLOW => message.new_flow = Some(parse_flow_id(value)?),
             OPT_EXISTING_FLOW => message.existing_flow = Some(parse_flow_id(value)?),
             OPT_REASON => {

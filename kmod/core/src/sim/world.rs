@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The network between two hosts, and the invariants that hold at every moment.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::node::Node;
+use super::rng::Rng;
+use crate::address::{Encap, IpAddr128, LocalAddress, Path, RemoteAddr};
+use crate::connection::{Connect, Transmit};
+use crate::event::{Event, FlowIndex};
+use crate::service::{Service, TransportParams};
+use crate::time::{Duration, Instant};
+use crate::wire::{Header, INNER_TCP, MAX_CONTROL};
+
+/// The first flow of a connection.
+pub const FLOW: FlowIndex = FlowIndex(0);
+/// The service of simulated servers.
+pub const SERVICE: Service = Service::Port(80);
+
+/// What the network does to packets.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// Packets lost, per mille.
+    pub loss: u64,
+    /// Packets repeated, per mille.
+    pub duplication: u64,
+    /// Shortest one-way delay.
+    pub delay: Duration,
+    /// Longest addition to it: packets overtake each other.
+    pub jitter: Duration,
+    /// Native packets do not pass.
+    pub blocks_native: bool,
+}
+
+impl Faults {
+    /// A network without faults, 10 ms each way.
+    pub const NONE: Self = Self {
+        loss: 0,
+        duplication: 0,
+        delay: Duration::from_millis(10),
+        jitter: Duration(0),
+        blocks_native: false,
+    };
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct InFlight {
+    due: Instant,
+    order: u64,
+    path: Path,
+    bytes: Vec<u8>,
+}
+
+/// Two hosts and what is on its way between them.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The virtual time.
+    pub now: Instant,
+    /// The hosts: by convention the client first.
+    pub nodes: [Node; 2],
+    /// The network's behaviour; may be changed at any time.
+    pub faults: Faults,
+    /// Source of all chance.
+    pub rng: Rng,
+    /// Packets delivered so far, data included.
+    pub delivered: u64,
+    /// Every how long each host sends a data packet; `None` for never.
+    pub data_every: Option<Duration>,
+    data_due: Instant,
+    flying: BinaryHeap<Reverse<InFlight>>,
+    order: u64,
+    /// Versions seen last: own, newest and validated of each host.
+    seen: [(u64, u64, Option<u64>); 2],
+}
+
+impl World {
+    /// A world at time zero.
+    #[must_use]
+    pub fn new(seed: u64, nodes: [Node; 2], faults: Faults) -> Self {
+        Self {
+            now: Instant(0),
+            nodes,
+            faults,
+            rng: Rng::new(seed),
+            delivered: 0,
+            data_every: None,
+            data_due: Instant(0),
+            flying: BinaryHeap::new(),
+            order: 0,
+            seen: [(0, 0, None); 2],
+        }
+    }
+
+    /// The client and the server.
+    pub fn pair(&mut self) -> (&mut Node, &mut Node) {
+        let [client, server] = &mut self.nodes;
+        (client, server)
+    }
+
+    /// Lets the server listen and the client connect to the server's first addresses.
+    pub fn connect(&mut self) {
+        let (client, server) = self.pair();
+        server.listens = Some(SERVICE);
+        let remotes: Vec<RemoteAddr> = server
+            .addresses
+            .iter()
+            .take(2)
+            .map(|a| RemoteAddr {
+                addr: a.addr,
+                port: 0,
+            })
+            .collect();
+        let request = Connect {
+            service: SERVICE,
+            inner: INNER_TCP,
+            remotes: &remotes,
+            local: &client.addresses,
+            bound: Default::default(),
+            transport: TransportParams::new(b"client").unwrap_or_default(),
+            psk: None,
+        };
+        let settings = client.settings;
+        client.conn.connect(&mut client.host, &settings, &request);
+        self.flush();
+    }
+
+    /// Gives a host a new set of addresses.
+    pub fn set_addresses(&mut self, host: usize, addresses: Vec<LocalAddress>) {
+        if let Some(node) = self.nodes.get_mut(host) {
+            node.host.now = self.now;
+            node.addresses = addresses;
+            node.conn.handle_addresses(&mut node.host, &node.addresses);
+        }
+        self.flush();
+    }
+
+    /// Runs until `end`; an error names a broken invariant.
+    pub fn run_until(&mut self, end: Instant) -> Result<(), String> {
+        while let Some(due) = self.next_due().filter(|due| *due <= end) {
+            self.now = due.max(self.now);
+            self.step()?;
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    /// Runs for a while; an error names a broken invariant.
+    pub fn run_for(&mut self, span: Duration) -> Result<(), String> {
+        self.run_until(self.now.after(span))
+    }
+
+    /// When a host has set a timer or a packet arrives next.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        let packets = self.flying.peek().map(|Reverse(packet)| packet.due);
+        let timers = self.nodes.iter().filter_map(|n| n.conn.poll_timeout());
+        let data = self.data_every.map(|_| self.data_due);
+        packets.into_iter().chain(timers).chain(data).min()
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        for node in &mut self.nodes {
+            node.host.now = self.now;
+        }
+        while self.flying.peek().is_some_and(|p| p.0.due <= self.now) {
+            if let Some(Reverse(packet)) = self.flying.pop() {
+                self.deliver(&packet);
+                self.flush();
+                self.check_versions()?;
+            }
+        }
+        for node in &mut self.nodes {
+            node.conn.handle_timeout(&mut node.host);
+        }
+        self.flush();
+        self.send_data();
+        self.check_versions()?;
+        self.check_paths()
+    }
+
+    fn deliver(&mut self, packet: &InFlight) {
+        let to = packet.path.remote;
+        let Some(node) = self.nodes.iter_mut().find(|node| node.holds(&to)) else {
+            return;
+        };
+        let ports = (packet.path.remote_port, packet.path.local_port);
+        let rx = node.rx_info(to, packet.path.local, packet.path.encap, ports);
+        self.delivered = self.delivered.saturating_add(1);
+        if let Some(refusal) = node.receive(&rx, &packet.bytes) {
+            let path = rx.reply_path();
+            self.send(path, &refusal);
+        }
+    }
+
+    /// Sends what the cores want sent and collects their events.
+    pub fn flush(&mut self) {
+        let mut buf = [0u8; MAX_CONTROL];
+        for host in 0..self.nodes.len() {
+            while let Some(sent) = self.poll_transmit(host, &mut buf) {
+                self.send_from(host, sent.path, buf.get(..sent.len).unwrap_or(&[]));
+            }
+            if let Some(node) = self.nodes.get_mut(host) {
+                while let Some(event) = node.conn.poll_event() {
+                    node.events.push((self.now, event));
+                }
+            }
+        }
+    }
+
+    fn poll_transmit(&mut self, host: usize, buf: &mut [u8]) -> Option<Transmit> {
+        let node = self.nodes.get_mut(host)?;
+        node.host.now = self.now;
+        node.conn.poll_transmit(&mut node.host, buf)
+    }
+
+    /// Sends from a host: routing chooses the source if the path does not, and an address that
+    /// the host does not hold cannot be sent from.
+    fn send_from(&mut self, host: usize, mut path: Path, bytes: &[u8]) {
+        let Some(node) = self.nodes.get(host) else {
+            return;
+        };
+        if path.local.is_unspecified() {
+            match node.route(&path.remote) {
+                Some(addr) => path.local = addr,
+                None => return,
+            }
+        }
+        if node.holds(&path.local) && path.local.family() == path.remote.family() {
+            self.send(path, bytes);
+        }
+    }
+
+    fn send(&mut self, path: Path, bytes: &[u8]) {
+        let faults = self.faults;
+        if faults.blocks_native && path.encap == Encap::Native {
+            return;
+        }
+        let copies = 1 + u64::from(self.rng.chance(faults.duplication));
+        for _ in 0..copies {
+            if self.rng.chance(faults.loss) {
+                continue;
+            }
+            let extra = Duration(self.rng.below(faults.jitter.0.saturating_add(1)));
+            self.order = self.order.saturating_add(1);
+            self.flying.push(Reverse(InFlight {
+                due: self.now.after(faults.delay).after(extra),
+                order: self.order,
+                path,
+                bytes: bytes.to_vec(),
+            }));
+        }
+    }
+
+    /// Puts a packet into the network that no core has sent.
+    pub fn inject(&mut self, from: IpAddr128, to: IpAddr128, bytes: &[u8]) {
+        let path = Path {
+            local: from,
+            remote: to,
+            ..Path::NONE
+        };
+        self.send(path, bytes);
+    }
+
+    fn send_data(&mut self) {
+        let Some(every) = self.data_every else { return };
+        if self.data_due > self.now {
+            return;
+        }
+        self.data_due = self.now.after(every);
+        for host in 0..self.nodes.len() {
+            let Some(node) = self.nodes.get(host) else {
+                continue;
+            };
+            if let (Some(path), Some(flow)) = (node.conn.data_path(FLOW), node.conn.flow(FLOW)) {
+                let header = Header::data(flow.remote_id(), INNER_TCP);
+                self.send_from(host, path, &header);
+            }
+        }
+    }
+
+    /// val <= cand <= ver on both halves, and none of them ever decreases.
+    fn check_versions(&mut self) -> Result<(), String> {
+        let [a, b] = &self.nodes;
+        for (host, (mine, peer)) in [(a, b), (b, a)].into_iter().enumerate() {
+            let (Some(flow), Some(other)) = (mine.conn.flow(FLOW), peer.conn.flow(FLOW)) else {
+                continue;
+            };
+            let now = (flow.version(), flow.newest(), flow.validated());
+            let ordered =
+                flow.validated() <= Some(flow.newest()) && flow.newest() <= other.version();
+            let Some(seen) = self.seen.get_mut(host) else {
+                continue;
+            };
+            let grows = seen.0 <= now.0 && seen.1 <= now.1 && seen.2 <= now.2;
+            if !ordered || !grows {
+                return Err(format!(
+                    "host {host}: versions {now:?} after {seen:?}, peer at {}",
+                    other.version()
+                ));
+            }
+            *seen = now;
+        }
+        Ok(())
+    }
+
+    /// Data goes only to an address at which the peer was reached by an answer of the version
+    /// that is recorded as proven, or which itself answered us.
+    fn check_paths(&self) -> Result<(), String> {
+        let [a, b] = &self.nodes;
+        for (host, (mine, peer)) in [(a, b), (b, a)].into_iter().enumerate() {
+            let (Some(path), Some(flow)) = (mine.conn.data_path(FLOW), mine.conn.flow(FLOW)) else {
+                continue;
+            };
+            let version = flow.validated().unwrap_or(0);
+            let proven = peer.reached_at.contains(&(version, path.remote))
+                || mine.answered_from.contains(&path.remote);
+            if !proven {
+                return Err(format!(
+                    "host {host}: data would go to {} which version {version} did not prove",
+                    path.remote
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Time of the first event of a host that `wanted` accepts.
+    #[must_use]
+    pub fn event_at(&self, host: usize, wanted: impl Fn(&Event) -> bool) -> Option<Instant> {
+        let node = self.nodes.get(host)?;
+        let mut events = node.events.iter();
+        events.find(|(_, event)| wanted(event)).map(|(at, _)| *at)
+    }
+}
