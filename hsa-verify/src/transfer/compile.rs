@@ -45,8 +45,32 @@ pub struct Plane {
 
 impl Plane {
     /// Validates and compiles the network.
+    ///
+    /// # Errors
+    /// The network contradicts itself, see [`Network::validate`].
     pub fn compile(network: Arc<Network>) -> Result<Plane, ModelError> {
         network.validate()?;
+        let space = Space::with_order(bit_order(&network));
+        Ok(Plane::build(space, network, None))
+    }
+
+    /// Compiles another network with the same header in the same space: sets made so far stay
+    /// valid, and tables that did not change are not compiled again. Panics when the headers have
+    /// another length.
+    ///
+    /// # Errors
+    /// The network contradicts itself, see [`Network::validate`].
+    pub fn recompile(self, network: Arc<Network>) -> Result<Plane, ModelError> {
+        network.validate()?;
+        assert_eq!(
+            self.network.layout.length, network.layout.length,
+            "headers of unequal length"
+        );
+        let space = self.space.clone();
+        Ok(Plane::build(space, network, Some(self)))
+    }
+
+    fn build(space: Space, network: Arc<Network>, old: Option<Plane>) -> Plane {
         let mut links = vec![Vec::new(); network.ports.len()];
         let mut links_back = vec![Vec::new(); network.ports.len()];
         for link in &network.links {
@@ -58,7 +82,7 @@ impl Plane {
             ports_of[network.port(port).device.0 as usize].push(port);
         }
         let mut plane = Plane {
-            space: Space::with_order(bit_order(&network)),
+            space,
             network: network.clone(),
             tables: Vec::new(),
             effects: Vec::new(),
@@ -69,11 +93,33 @@ impl Plane {
             forward_memo: FxHashMap::default(),
             inverse_parts: FxHashMap::default(),
         };
-        for device in &network.devices {
-            let compiled = device.tables.iter().map(|t| plane.table(t)).collect();
+        if let Some(old) = &old {
+            plane.effects = old.effects.clone();
+            plane.effect_ids = old.effect_ids.clone();
+        }
+        for (d, device) in network.devices.iter().enumerate() {
+            let compiled = device.tables.iter().enumerate().map(|(t, table)| {
+                let kept = old.as_ref().and_then(|old| old.compiled(d, t, table, &network));
+                kept.unwrap_or_else(|| plane.table(table))
+            });
+            let compiled = compiled.collect();
             plane.tables.push(compiled);
         }
-        Ok(plane)
+        plane
+    }
+
+    /// The compiled form of a table, if this plane has the same table at the same place and port
+    /// numbers mean the same in both networks.
+    fn compiled(
+        &self,
+        device: usize,
+        table: usize,
+        like: &Table,
+        network: &Network,
+    ) -> Option<CompiledTable> {
+        let own = self.network.devices.get(device)?.tables.get(table)?;
+        let same = own == like && self.network.ports == network.ports;
+        same.then(|| self.tables[device][table].clone())
     }
 
     /// The network this plane was compiled from.

@@ -3,8 +3,10 @@
 //! at a port, and the inverse: which headers at a port become a given set.
 
 mod compile;
+mod events;
 mod forward;
 mod inverse;
 mod order;
 
 pub use compile::Plane;
+pub use events::Event;
