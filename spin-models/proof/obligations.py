@@ -2,13 +2,12 @@
 """The theorem cut into named obligations, each one question to the solver."""
 from dataclasses import dataclass
 
-from z3 import And, BoolVal, Const, Implies, Not, Or, Solver, sat, unsat
+from z3 import And, BoolVal, Const, Not, Solver, sat, unsat
 
 import rank
-from connection import ESTABLISHED, FIRST, FLOW, HOSTS, NETWORK, RELATIONS, State, every, initial
+from connection import FIRST, FLOW, HOSTS, NETWORK, RELATIONS, State, every, initial
 from environment import Adverse, RECOVERABLE, Rendezvous, Unaided
 from invariant import fairness, progress, safety
-from rules import Rules
 from settled import FLOW_UNDER_PROOF, converged, help_at_set_up, opened, settled
 from steps import F, steps
 

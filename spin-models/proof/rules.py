@@ -104,7 +104,8 @@ class Rules:
 
     def open(self, s, i, f, b):
         """Host i opens flow f from its address b: the first, or another of the connection."""
-        guard = And(s.est(i, f) == NONE, opens(i, f), Or(f == FIRST, s.est(i, FIRST) == ESTABLISHED))
+        allowed = Or(f == FIRST, s.est(i, FIRST) == ESTABLISHED)
+        guard = And(s.est(i, f) == NONE, opens(i, f), allowed)
         s = s.put("est", i, (f,), SYN_SENT).put("acked", i, (f,), False)
         return guard, s.put("cur", i, (f,), b).put("held", i, (b,)).put("own", i, (f, 0, b))
 
