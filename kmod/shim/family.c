@@ -50,12 +50,10 @@ static int shim_create(struct net *net, struct socket *sock, int protocol, int k
 	if (!sk)
 		return -ENOMEM;
 	s = shim_sock(sk);
-	err = shim_tcp_new(net, &s->inner);
-	if (!err) {
-		err = eccp_rust_create(sk, kern);
-		if (err)
-			sock_release(s->inner);
-	}
+	s->inner = shim_tcp_new(net);
+	err = s->inner ? eccp_rust_create(sk, kern) : -ENOMEM;
+	if (err && s->inner)
+		sock_release(s->inner);
 	if (err) {
 		sock->sk = NULL;
 		sock_put(sk);
@@ -71,7 +69,7 @@ static int shim_release(struct socket *sock)
 
 	if (!sk)
 		return 0;
-	eccp_rust_release(sk, sock);
+	eccp_rust_release(sk);
 	sock_orphan(sk);
 	sock->sk = NULL;
 	sock_put(sk);
@@ -374,14 +372,37 @@ struct socket *shim_sk_inner(struct sock *sk)
 	return shim_sock(sk)->inner;
 }
 
+/* The endpoint of an accepted connection belongs to its flow. */
 void shim_sk_set_inner(struct sock *sk, struct socket *inner)
 {
 	shim_sock(sk)->inner = inner;
+	shim_sock(sk)->lent = true;
+}
+
+/* The endpoint, if the socket has not lent it to a connection; it has then. */
+struct socket *shim_sk_take_inner(struct sock *sk)
+{
+	struct shim_sock *s = shim_sock(sk);
+
+	if (s->lent)
+		return NULL;
+	s->lent = true;
+	return s->inner;
+}
+
+void shim_sk_give_inner(struct sock *sk)
+{
+	shim_sock(sk)->lent = false;
 }
 
 void shim_sk_set_connecting(struct sock *sk, bool connecting)
 {
 	WRITE_ONCE(shim_sock(sk)->connecting, connecting);
+}
+
+bool shim_sk_is_connecting(struct sock *sk)
+{
+	return READ_ONCE(shim_sock(sk)->connecting);
 }
 
 void shim_sk_set_listening(struct sock *sk, bool listening)
@@ -431,14 +452,14 @@ long shim_sk_timeout(struct sock *sk, bool nonblock, bool receive)
 	return receive ? sock_rcvtimeo(sk, nonblock) : sock_sndtimeo(sk, nonblock);
 }
 
-/* Sleeps until @done says so, a signal comes or the time is up. */
-int shim_sk_wait(struct sock *sk, long *timeout, bool (*done)(struct sock *sk))
+/* Sleeps until Rust says that the socket is ready, a signal comes or the time is up. */
+int shim_sk_wait(struct sock *sk, long *timeout)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int err = 0;
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (!done(sk)) {
+	while (!eccp_rust_ready(sk)) {
 		if (!*timeout) {
 			err = -EAGAIN;
 			break;

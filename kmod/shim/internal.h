@@ -44,7 +44,8 @@ struct shim_flow {
 
 struct shim_net {
 	struct net *net;
-	void *state;
+	void *state;   /* Rust's; NULL while the namespace goes */
+	void *leaving; /* the same, then */
 	struct rtable *inside; /* what an unwrapped packet is routed by */
 	struct socket *udp4, *udp6;
 	struct sk_buff_head control, syns;
@@ -56,6 +57,7 @@ struct shim_sock {
 	struct sock sk;
 	struct socket *inner; /* the TCP endpoint; set at creation or accept */
 	void *state;	      /* Rust's */
+	bool lent; /* a connection owns the endpoint */
 	bool connecting;
 	bool listening;
 };

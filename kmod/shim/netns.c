@@ -23,7 +23,7 @@ static void shim_address_run(struct work_struct *w)
 {
 	struct shim_net *sn = container_of(w, struct shim_net, address_work);
 
-	eccp_rust_addresses_changed(sn->state);
+	eccp_rust_addresses_changed(sn);
 }
 
 /* The route by which an unwrapped packet enters TCP: local, from nowhere. */
@@ -57,24 +57,32 @@ static int __net_init shim_net_init(struct net *net)
 	return err;
 }
 
+/* Hides the state; a grace period passes between this and shim_net_exit(). */
+static void __net_exit shim_net_pre_exit(struct net *net)
+{
+	struct shim_net *sn = net_generic(net, shim_net_id);
+
+	sn->leaving = READ_ONCE(sn->state);
+	WRITE_ONCE(sn->state, NULL);
+}
+
 static void __net_exit shim_net_exit(struct net *net)
 {
 	struct shim_net *sn = net_generic(net, shim_net_id);
-	void *state = sn->state;
 
 	shim_net_close_udp(net);
 	cancel_work_sync(&sn->control_work);
 	cancel_work_sync(&sn->address_work);
 	skb_queue_purge(&sn->control);
 	skb_queue_purge(&sn->syns);
-	eccp_rust_net_exit(state);
-	sn->state = NULL;
+	eccp_rust_net_exit(sn->leaving);
 	dst_release(&sn->inside->dst);
 }
 
 /* Device operations, not subsystem ones: the loopback device must exist before and after. */
 static struct pernet_operations shim_net_ops = {
 	.init = shim_net_init,
+	.pre_exit = shim_net_pre_exit,
 	.exit = shim_net_exit,
 	.id = &shim_net_id,
 	.size = sizeof(struct shim_net),
@@ -84,7 +92,7 @@ void *shim_net_state(struct net *net)
 {
 	struct shim_net *sn = net_generic(net, shim_net_id);
 
-	return sn->state;
+	return READ_ONCE(sn->state);
 }
 
 void shim_net_set_state(struct shim_net *sn, void *state)
@@ -205,7 +213,7 @@ void shim_net_kick(struct net *net)
 {
 	struct shim_net *sn = net_generic(net, shim_net_id);
 
-	if (sn->state)
+	if (READ_ONCE(sn->state))
 		queue_work(shim_wq, &sn->address_work);
 }
 

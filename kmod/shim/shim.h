@@ -14,6 +14,7 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <net/sock.h>
+#include <uapi/linux/eccp_socket.h>
 
 #define SHIM_HEADER_LEN 12 /* of a data packet, docs/wire.md */
 #define SHIM_KIND_V6 1	   /* the packet came over IPv6 */
@@ -64,8 +65,7 @@ struct shim_tail {
 	u32 tsval;
 	u32 tsecr;
 	u16 window;
-	u8 aborted;
-	u8 pad;
+	u16 error; /* errno that TCP ended with, or 0 */
 };
 
 /* The numbers that a person asks of a flow. */
@@ -74,8 +74,9 @@ struct shim_flow_stats {
 	u32 srtt_us;
 	u32 cwnd;
 	u32 mss;
+	u32 mtu;
 	u8 tcp_state;
-	u8 pad[3];
+	u8 pad[7];
 };
 
 struct shim_address {
@@ -86,9 +87,10 @@ struct shim_address {
 	u8 pad[2];
 };
 
-/* tunables that the module was loaded with */
+/* The numbers that the module was loaded with. */
 extern int shim_family;
 extern int shim_protocol;
+extern int shim_table_bits;
 
 /* ---- implemented in Rust ---- */
 int eccp_rust_rx(struct sk_buff *skb, u32 kind);
@@ -99,9 +101,9 @@ void eccp_rust_inner_closed(void *owner);
 void eccp_rust_work(void *owner, u32 what);
 int eccp_rust_net_init(struct shim_net *sn);
 void eccp_rust_net_exit(void *state);
-void eccp_rust_addresses_changed(void *state);
+void eccp_rust_addresses_changed(struct shim_net *sn);
 int eccp_rust_create(struct sock *sk, int kern);
-int eccp_rust_release(struct sock *sk, struct socket *sock);
+void eccp_rust_release(struct sock *sk);
 int eccp_rust_bind(struct sock *sk, const u8 *addr, int len);
 int eccp_rust_connect(struct sock *sk, struct socket *sock, const u8 *addr, int len, bool nonblock);
 int eccp_rust_listen(struct sock *sk, struct socket *sock, int backlog);
@@ -109,6 +111,7 @@ int eccp_rust_accept(struct sock *sk, struct socket *sock, struct sock *child, s
 int eccp_rust_getname(struct sock *sk, u8 *addr, int peer);
 u32 eccp_rust_poll(struct sock *sk);
 int eccp_rust_wait_connected(struct sock *sk, bool nonblock);
+bool eccp_rust_ready(struct sock *sk);
 int eccp_rust_setsockopt(struct sock *sk, int opt, const u8 *val, u32 len);
 int eccp_rust_getsockopt(struct sock *sk, int opt, u8 *val, u32 len);
 
@@ -130,7 +133,7 @@ int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind);
 bool shim_rx_hold(struct sk_buff *skb, struct shim_flow *flow, u32 kind, u32 limit);
 void shim_rx_release_held(struct shim_flow *flow);
 int shim_tx_route(struct sock *sk, struct shim_flow *flow);
-void shim_tx_udp(struct sk_buff *skb, struct shim_flow *flow);
+bool shim_tx_usable(const struct shim_flow *flow);
 int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow);
 int shim_tx_control(struct net *net, const struct shim_path *path, const u8 *packet, u32 len);
 int shim_tx_tail_ack(struct net *net, const struct shim_path *path, struct shim_flow *flow, const struct shim_tail *tail,
@@ -141,11 +144,14 @@ int shim_offload_register(void);
 void shim_offload_unregister(void);
 
 /* ---- tcp.c: the inner TCP endpoint of a flow ---- */
-struct shim_flow *shim_flow_new(void *owner, u64 local_id);
+struct shim_flow *shim_flow_new(u64 local_id);
+void shim_flow_own(struct shim_flow *flow, void *owner);
 void shim_flow_free(struct shim_flow *flow);
 u32 shim_flow_pseudo(const struct shim_flow *flow);
-void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats);
-int shim_tcp_new(struct net *net, struct socket **inner);
+u64 shim_flow_remote_id(const struct shim_flow *flow);
+void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats, bool adopted);
+struct socket *shim_tcp_new(struct net *net);
+struct socket *shim_tcp_socket(const struct shim_flow *flow);
 void shim_tcp_inherit(struct socket *inner, struct socket *from);
 void shim_tcp_offer(struct socket *inner, u32 mtu, struct shim_transport *offer);
 int shim_tcp_adopt(struct shim_flow *flow, struct socket *inner, u64 remote_id, const struct shim_path *path,
@@ -157,9 +163,11 @@ void shim_tcp_shutdown(struct shim_flow *flow);
 void shim_tcp_abort(struct shim_flow *flow, int err);
 bool shim_tcp_closed(struct shim_flow *flow);
 bool shim_tcp_unread(struct shim_flow *flow);
-void shim_tcp_release(struct shim_flow *flow, struct shim_tail *tail);
+void shim_tcp_tail(struct shim_flow *flow, struct shim_tail *tail);
+bool shim_tcp_flushed(struct shim_flow *flow);
+bool shim_tcp_half_closed(struct shim_flow *flow);
+void shim_tcp_release(struct shim_flow *flow);
 void shim_tcp_drop(struct socket *inner);
-int shim_tcp_rtt_us(struct shim_flow *flow);
 
 /* ---- family.c: AF_ECCP ---- */
 int shim_family_register(void);
@@ -168,7 +176,10 @@ void *shim_sk_state(struct sock *sk);
 void shim_sk_set_state(struct sock *sk, void *state);
 struct socket *shim_sk_inner(struct sock *sk);
 void shim_sk_set_inner(struct sock *sk, struct socket *inner);
+struct socket *shim_sk_take_inner(struct sock *sk);
+void shim_sk_give_inner(struct sock *sk);
 void shim_sk_set_connecting(struct sock *sk, bool connecting);
+bool shim_sk_is_connecting(struct sock *sk);
 void shim_sk_set_listening(struct sock *sk, bool listening);
 void shim_sk_error(struct sock *sk, int err);
 int shim_sk_take_error(struct sock *sk);
@@ -178,7 +189,7 @@ void shim_sk_put(struct sock *sk);
 struct net *shim_sk_net(struct sock *sk);
 u32 shim_sk_bound_dev(struct sock *sk);
 long shim_sk_timeout(struct sock *sk, bool nonblock, bool receive);
-int shim_sk_wait(struct sock *sk, long *timeout, bool (*done)(struct sock *sk));
+int shim_sk_wait(struct sock *sk, long *timeout);
 int shim_sk_linger(struct sock *sk, long *timeout);
 u32 shim_sk_uid(struct sock *sk);
 bool shim_may_bind_port(struct net *net, u16 port);
@@ -202,16 +213,15 @@ u32 shim_net_inum(struct net *net);
 /* ---- sys.c: locks, time, work, random, cryptography ---- */
 int shim_wq_init(void);
 void shim_wq_exit(void);
-struct shim_work *shim_work_new(void *owner, u32 what);
+struct shim_work *shim_work_new(void);
+void shim_work_own(struct shim_work *work, void *owner, u32 what);
 bool shim_work_arm(struct shim_work *work, u64 delay_us);
 bool shim_work_cancel(struct shim_work *work);
+void shim_work_after_readers(struct shim_work *work);
+void shim_work_settle(void);
 void shim_work_free(struct shim_work *work);
 u64 shim_now_us(void);
 void shim_random(u8 *buf, u32 len);
-void shim_rcu_lock(void);
-void shim_rcu_unlock(void);
-void shim_rcu_wait(void);
-void shim_rcu_barrier(void);
 void shim_module_get(void);
 void shim_module_put(void);
 bool shim_x25519(u8 *out, const u8 *secret, const u8 *point);

@@ -6,11 +6,25 @@
 #include <linux/ktime.h>
 #include <linux/random.h>
 #include <linux/workqueue.h>
+#include <uapi/linux/eccp_socket.h>
 
 #include "internal.h"
 
+int shim_family = AF_ECCP;
+module_param_named(family, shim_family, int, 0444);
+MODULE_PARM_DESC(family, "number of the socket family (default 18)");
+
+int shim_protocol = 253;
+module_param_named(protocol, shim_protocol, int, 0444);
+MODULE_PARM_DESC(protocol, "IP protocol number of the native encapsulation (default 253)");
+
+int shim_table_bits = 16;
+module_param_named(table_bits, shim_table_bits, int, 0444);
+MODULE_PARM_DESC(table_bits, "base-2 logarithm of the size of the flow table, 8 to 24 (default 16)");
+
 struct shim_work {
 	struct delayed_work dw;
+	struct rcu_head rcu;
 	void *owner;
 	u32 what;
 };
@@ -36,16 +50,20 @@ static void shim_work_run(struct work_struct *w)
 	eccp_rust_work(work->owner, work->what);
 }
 
-struct shim_work *shim_work_new(void *owner, u32 what)
+struct shim_work *shim_work_new(void)
 {
 	struct shim_work *work = kzalloc(sizeof(*work), GFP_KERNEL);
 
 	if (!work)
 		return NULL;
 	INIT_DELAYED_WORK(&work->dw, shim_work_run);
+	return work;
+}
+
+void shim_work_own(struct shim_work *work, void *owner, u32 what)
+{
 	work->owner = owner;
 	work->what = what;
-	return work;
 }
 
 /* True when the work was pending already, so that no new reference is needed. */
@@ -62,6 +80,23 @@ bool shim_work_cancel(struct shim_work *work)
 	return cancel_delayed_work(&work->dw);
 }
 
+static void shim_work_readers_gone(struct rcu_head *rcu)
+{
+	mod_delayed_work(shim_wq, &container_of(rcu, struct shim_work, rcu)->dw, 0);
+}
+
+void shim_work_after_readers(struct shim_work *work)
+{
+	call_rcu(&work->rcu, shim_work_readers_gone);
+}
+
+/* Waits for all work that readers held up, and for all work planned for now. */
+void shim_work_settle(void)
+{
+	rcu_barrier();
+	flush_workqueue(shim_wq);
+}
+
 void shim_work_free(struct shim_work *work)
 {
 	kfree(work);
@@ -75,26 +110,6 @@ u64 shim_now_us(void)
 void shim_random(u8 *buf, u32 len)
 {
 	get_random_bytes(buf, len);
-}
-
-void shim_rcu_lock(void)
-{
-	rcu_read_lock();
-}
-
-void shim_rcu_unlock(void)
-{
-	rcu_read_unlock();
-}
-
-void shim_rcu_wait(void)
-{
-	synchronize_rcu();
-}
-
-void shim_rcu_barrier(void)
-{
-	rcu_barrier();
 }
 
 void shim_module_get(void)

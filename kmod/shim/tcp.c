@@ -34,16 +34,20 @@ static void shim_mtu_reduced(struct sock *sk)
 	inet_csk(sk)->icsk_pmtu_cookie = 0;
 }
 
-struct shim_flow *shim_flow_new(void *owner, u64 local_id)
+struct shim_flow *shim_flow_new(u64 local_id)
 {
 	struct shim_flow *flow = kzalloc(sizeof(*flow), GFP_KERNEL);
 
 	if (!flow)
 		return NULL;
-	flow->owner = owner;
 	flow->local_id = local_id;
 	skb_queue_head_init(&flow->held);
 	return flow;
+}
+
+void shim_flow_own(struct shim_flow *flow, void *owner)
+{
+	flow->owner = owner;
 }
 
 void shim_flow_free(struct shim_flow *flow)
@@ -57,31 +61,39 @@ u32 shim_flow_pseudo(const struct shim_flow *flow)
 	return (__force u32)flow->pseudo;
 }
 
-void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats)
+u64 shim_flow_remote_id(const struct shim_flow *flow)
+{
+	return flow->remote_id;
+}
+
+void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats, bool adopted)
 {
 	memset(stats, 0, sizeof(*stats));
 	stats->rx_packets = READ_ONCE(flow->rx_packets);
 	stats->rx_bytes = READ_ONCE(flow->rx_bytes);
 	stats->tx_packets = READ_ONCE(flow->tx_packets);
 	stats->tx_bytes = READ_ONCE(flow->tx_bytes);
-	if (flow->inner) {
+	if (adopted) {
 		const struct tcp_sock *tp = tcp_sk(flow->inner->sk);
 
 		stats->srtt_us = READ_ONCE(tp->srtt_us) >> 3;
 		stats->cwnd = tcp_snd_cwnd(tp);
 		stats->mss = READ_ONCE(tp->mss_cache);
+		stats->mtu = READ_ONCE(inet_csk(flow->inner->sk)->icsk_pmtu_cookie);
 		stats->tcp_state = READ_ONCE(flow->inner->sk->sk_state);
 	}
 }
 
-int shim_tcp_rtt_us(struct shim_flow *flow)
+struct socket *shim_tcp_socket(const struct shim_flow *flow)
 {
-	return flow->inner ? READ_ONCE(tcp_sk(flow->inner->sk)->srtt_us) >> 3 : 0;
+	return flow->inner;
 }
 
-int shim_tcp_new(struct net *net, struct socket **inner)
+struct socket *shim_tcp_new(struct net *net)
 {
-	return sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_TCP, inner);
+	struct socket *inner;
+
+	return sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_TCP, &inner) ? NULL : inner;
 }
 
 void shim_tcp_drop(struct socket *inner)
@@ -343,14 +355,21 @@ bool shim_tcp_unread(struct shim_flow *flow)
 	       (int)(READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq)) > 0 + !!(flow->inner->sk->sk_shutdown & RCV_SHUTDOWN);
 }
 
-/*
- * Lets go of a closed endpoint; no packet may be on its way into it any more.
- * @tail: what answers for it from now on.
- */
-void shim_tcp_release(struct shim_flow *flow, struct shim_tail *tail)
+/* Whether the peer has acknowledged all that was sent, FIN included. */
+bool shim_tcp_flushed(struct shim_flow *flow)
 {
-	struct socket *inner = flow->inner;
-	struct sock *sk = inner->sk;
+	return !((1 << READ_ONCE(flow->inner->sk->sk_state)) & (TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_LAST_ACK));
+}
+
+bool shim_tcp_half_closed(struct shim_flow *flow)
+{
+	return READ_ONCE(flow->inner->sk->sk_state) == TCP_FIN_WAIT2;
+}
+
+/* What answers for a closed endpoint from now on. */
+void shim_tcp_tail(struct shim_flow *flow, struct shim_tail *tail)
+{
+	struct sock *sk = flow->inner->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	lock_sock(sk);
@@ -359,6 +378,17 @@ void shim_tcp_release(struct shim_flow *flow, struct shim_tail *tail)
 	tail->tsval = tcp_clock_ts(false) + tp->tsoffset;
 	tail->tsecr = tp->rx_opt.ts_recent;
 	tail->window = 1;
+	tail->error = sk->sk_err;
+	release_sock(sk);
+}
+
+/* Lets go of a closed endpoint; no packet may be on its way into it any more. */
+void shim_tcp_release(struct shim_flow *flow)
+{
+	struct socket *inner = flow->inner;
+	struct sock *sk = inner->sk;
+
+	lock_sock(sk);
 	sk->sk_state_change = flow->state_change;
 	sk->sk_error_report = flow->error_report;
 	inet_csk(sk)->icsk_af_ops = flow->orig;

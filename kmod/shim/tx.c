@@ -80,7 +80,12 @@ int shim_tx_route(struct sock *sk, struct shim_flow *flow)
 	return 0;
 }
 
-void shim_tx_udp(struct sk_buff *skb, struct shim_flow *flow)
+bool shim_tx_usable(const struct shim_flow *flow)
+{
+	return flow->path.usable;
+}
+
+static void shim_tx_udp(struct sk_buff *skb, const struct shim_flow *flow)
 {
 	const struct shim_path *path = &flow->path;
 	struct udphdr *uh;
@@ -138,7 +143,7 @@ static void shim_push_ipv4(struct net *net, struct sock *sk, struct sk_buff *skb
 	ip_select_ident_segs(net, skb, sk, skb_shinfo(skb)->gso_segs ?: 1);
 }
 
-/* Sends what TCP queued, wrapped by the caller; the socket has a route. */
+/* Sends a segment behind its ECCP header. The socket is locked and has a route. */
 int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow)
 {
 	struct net *net = sock_net(sk);
@@ -149,6 +154,8 @@ int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow)
 	rcu_read_lock();
 	dst = __sk_dst_get(sk);
 	skb_dst_set_noref(skb, dst);
+	if (flow->path.udp)
+		shim_tx_udp(skb, flow);
 	/* Many NICs trust the TCP checksum offset but parse only protocol 6. */
 	if (!skb_is_gso(skb) && skb->ip_summed == CHECKSUM_PARTIAL && !(dst->dev->features & NETIF_F_HW_CSUM) &&
 	    skb_checksum_help(skb)) {

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Connections and flows as plain data, for those who show them.
+
+use crate::{
+    connection::{Connection, State, Why},
+    kernel_objects::{
+        endpoint::FlowStats,
+        sys::{self, eccp_info},
+    },
+    proto::{
+        address::{Encap, Path},
+        auth::Role,
+        flow::{FlowState, Phase},
+        ilist::IList,
+        service::Service,
+    },
+};
+
+/// A flow at one moment.
+pub(crate) struct FlowSnapshot {
+    pub(crate) connection_id: u64,
+    pub(crate) local_id: u64,
+    pub(crate) remote_id: u64,
+    pub(crate) state: FlowState,
+    pub(crate) draining: bool,
+    pub(crate) local_version: u64,
+    pub(crate) remote_version: u64,
+    /// The path in use, or the last one that was.
+    pub(crate) path: Path,
+    /// Where the peer is moving to, or where this side is.
+    pub(crate) candidate: Option<Path>,
+    pub(crate) rtt_us: u32,
+    pub(crate) mtu: u32,
+    pub(crate) stats: FlowStats,
+    pub(crate) moves: u32,
+    /// Number of `enum eccp_reason`; zero if there is none.
+    pub(crate) reason: Why,
+    pub(crate) service: Service,
+    pub(crate) uid: u32,
+}
+
+/// A connection at one moment.
+pub(crate) struct ConnectionSnapshot {
+    pub(crate) id: u64,
+    pub(crate) role: Role,
+    pub(crate) service: Service,
+    pub(crate) local_ilist: IList,
+    pub(crate) remote_ilist: IList,
+    pub(crate) primary_flow: u64,
+    pub(crate) flows: u32,
+    pub(crate) psk: bool,
+    pub(crate) uid: u32,
+    pub(crate) reason: Why,
+}
+
+impl FlowSnapshot {
+    /// The connection's flow; `None` before it has one and after it is gone.
+    pub(crate) fn take(connection: &Connection, state: &State) -> Option<Self> {
+        let flow = state.flow.as_ref()?;
+        let core = state.core.flow(flow.index)?;
+        let stats = flow.stats();
+        let handshake_rtt = core.rtt().smoothed().map_or(0, |rtt| rtt.0);
+        let measured = match stats.srtt_us {
+            0 => u32::try_from(handshake_rtt).unwrap_or(u32::MAX),
+            srtt => srtt,
+        };
+        Some(Self {
+            connection_id: connection.id,
+            local_id: core.local_id(),
+            remote_id: core.remote_id(),
+            state: core.state(),
+            draining: matches!(core.phase(), Phase::Draining | Phase::Aborted),
+            local_version: core.version(),
+            remote_version: core.validated().unwrap_or(0),
+            path: *core.path(),
+            candidate: core.candidates().iter().last().map(|c| c.path),
+            rtt_us: measured,
+            mtu: stats.mtu,
+            stats,
+            moves: state.moves,
+            reason: state.why,
+            service: *state.core.service(),
+            uid: connection.uid,
+        })
+    }
+}
+
+impl FlowSnapshot {
+    /// The same as SOL_ECCP's option ECCP_INFO gives it.
+    pub(crate) fn info(&self, state: &State) -> eccp_info {
+        eccp_info {
+            connection_id: self.connection_id,
+            local_connection_version: state.core.local_ilist().version,
+            remote_connection_version: state.core.remote_ilist().version,
+            local_flow_id: self.local_id,
+            remote_flow_id: self.remote_id,
+            local_flow_version: self.local_version,
+            remote_flow_version: self.remote_version,
+            state: number_of(self.state),
+            encap: match self.path.encap {
+                Encap::Native => sys::eccp_encap_ECCP_ENCAP_NATIVE,
+                Encap::Udp => sys::eccp_encap_ECCP_ENCAP_UDP,
+            },
+            ifindex: self.path.ifindex,
+            rtt_us: self.rtt_us,
+            mtu: self.mtu,
+            flows: 1,
+            moves: self.moves,
+            reason: self.reason,
+            local_addr: self.path.local.0,
+            remote_addr: self.path.remote.0,
+            candidate_addr: self.candidate.map_or([0; 16], |path| path.remote.0),
+            local_port: self.path.local_port.to_be(),
+            remote_port: self.path.remote_port.to_be(),
+            reserved: 0,
+        }
+    }
+}
+
+/// The number of a state in `enum eccp_flow_state`.
+pub(crate) fn number_of(state: FlowState) -> u32 {
+    match state {
+        FlowState::Closed => sys::eccp_flow_state_ECCP_FLOW_STATE_CLOSED,
+        FlowState::SynSent => sys::eccp_flow_state_ECCP_FLOW_STATE_SYN_SENT,
+        FlowState::SynRcvd => sys::eccp_flow_state_ECCP_FLOW_STATE_SYN_RCVD,
+        FlowState::Established => sys::eccp_flow_state_ECCP_FLOW_STATE_ESTABLISHED,
+        FlowState::NoAddress => sys::eccp_flow_state_ECCP_FLOW_STATE_NOADDRESS,
+        FlowState::RsynSent => sys::eccp_flow_state_ECCP_FLOW_STATE_RSYN_SENT,
+        FlowState::RsynRcvd => sys::eccp_flow_state_ECCP_FLOW_STATE_RSYN_RCVD,
+        FlowState::RsynSentRcvd => sys::eccp_flow_state_ECCP_FLOW_STATE_RSYN_SENT_RCVD,
+        FlowState::NoAddressRsynRcvd => {
+            sys::eccp_flow_state_ECCP_FLOW_STATE_NOADDRESS_RSYN_RCVD
+        }
+    }
+}
+
+impl ConnectionSnapshot {
+    pub(crate) fn take(connection: &Connection, state: &State) -> Self {
+        Self {
+            id: connection.id,
+            role: state.core.role(),
+            service: *state.core.service(),
+            local_ilist: state.core.local_ilist(),
+            remote_ilist: *state.core.remote_ilist(),
+            primary_flow: state.flow.as_ref().map_or(0, |flow| flow.id),
+            flows: u32::from(state.flow.is_some()),
+            psk: state.with_psk,
+            uid: connection.uid,
+            reason: state.why,
+        }
+    }
+}

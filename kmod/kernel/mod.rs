@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Kernel objects as safe Rust types. All unsafe code of the module is in this folder.
+
+pub(crate) mod crypto;
+pub(crate) mod endpoint;
+pub(crate) mod entry;
+pub(crate) mod net;
+pub(crate) mod outer;
+pub(crate) mod rcu_table;
+pub(crate) mod registration;
+pub(crate) mod skb;
+pub(crate) mod sys;
+pub(crate) mod work;
+
+/// The number of the socket family in use.
+pub(crate) fn family() -> i32 {
+    // SAFETY: written before the module's init only.
+    unsafe { sys::shim_family }
+}
+
+/// The IP protocol number of the native encapsulation.
+pub(crate) fn protocol() -> i32 {
+    // SAFETY: written before the module's init only.
+    unsafe { sys::shim_protocol }
+}
+
+/// Keeps the module loaded, until [`unpin_module`].
+pub(crate) fn pin_module() {
+    // SAFETY: the caller's socket keeps the module loaded meanwhile.
+    unsafe { sys::shim_module_get() };
+}
+
+/// Undoes [`pin_module`]. The caller runs on the module's workqueue, which waits for it.
+pub(crate) fn unpin_module() {
+    // SAFETY: balanced by the callers.
+    unsafe { sys::shim_module_put() };
+}
+
+/// Writes as much of `struct eccp_info` as `to` holds; the length written.
+pub(crate) fn write_info(info: &sys::eccp_info, to: &mut [u8]) -> usize {
+    let len = to.len().min(core::mem::size_of::<sys::eccp_info>());
+    // SAFETY: `info` is that long, of plain integers without padding, and so is `to`.
+    unsafe {
+        core::ptr::copy_nonoverlapping(core::ptr::from_ref(info).cast::<u8>(), to.as_mut_ptr(), len);
+    }
+    len
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the module keeps for each network namespace.
+
+use crate::{
+    connection::Connection,
+    control::counters::{Count, Counters},
+    flow::Flow,
+    kernel_objects::{crypto::now, net::NetRef, work},
+    proto::{
+        address::LocalAddress, limit::TokenBucket, service::Service, settings::Settings,
+    },
+    socket::listener::Listener,
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc, Mutex,
+    },
+};
+
+/// Settings of a namespace: those of the core, and limits over all its connections.
+#[derive(Clone, Copy)]
+pub(crate) struct Config {
+    pub(crate) core: Settings,
+    /// Most connections, draining ones included.
+    pub(crate) max_connections: u32,
+    /// Most connections whose set-up the client has not completed.
+    pub(crate) max_half_open: u32,
+}
+
+impl Config {
+    const DEFAULT: Self = Self {
+        core: Settings::DEFAULT,
+        max_connections: 65_536,
+        max_half_open: 1024,
+    };
+}
+
+/// Ports that are given to sockets which ask for any, as the kernel's default range.
+const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=60_999;
+
+/// Most answers a second to packets that belong to no connection.
+const STRANGER_ANSWERS: u32 = 100;
+
+/// A network namespace.
+#[pin_data]
+pub(crate) struct Net {
+    pub(crate) raw: NetRef,
+    pub(crate) counters: Counters,
+    #[pin]
+    config: Mutex<Config>,
+    #[pin]
+    listeners: Mutex<KVec<Arc<Listener>>>,
+    /// Whether the UDP sockets are open.
+    #[pin]
+    udp: Mutex<bool>,
+    connections: Atomic<i32>,
+    half_open: Atomic<i32>,
+    generation: Atomic<i32>,
+    /// Answers to packets that belong to no connection.
+    #[pin]
+    strangers: Mutex<TokenBucket>,
+}
+
+impl Net {
+    pub(crate) fn new(raw: NetRef) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                raw,
+                counters: Counters::new(),
+                config <- new_mutex!(Config::DEFAULT, "eccp_config"),
+                listeners <- new_mutex!(KVec::new(), "eccp_listeners"),
+                udp <- new_mutex!(false, "eccp_udp"),
+                connections: Atomic::new(0),
+                half_open: Atomic::new(0),
+                generation: Atomic::new(0),
+                strangers <- new_mutex!(TokenBucket::new(STRANGER_ANSWERS, now())),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        *self.config.lock()
+    }
+
+    /// Changes the settings, for new connections and for those that exist. A new UDP port opens
+    /// its sockets before the old ones go. Errors: the port is taken.
+    pub(crate) fn set_config(&self, new: &Config) -> Result {
+        let mut open = self.udp.lock();
+        let old = self.config();
+        if *open && old.core.udp_port != new.core.udp_port {
+            self.raw.close_udp();
+            if let Err(e) = self.raw.open_udp(new.core.udp_port) {
+                *open = self.raw.open_udp(old.core.udp_port).is_ok();
+                return Err(e);
+            }
+        }
+        *self.config.lock() = *new;
+        drop(open);
+        for flow in self.flows() {
+            flow.connection.set_settings(&new.core);
+        }
+        Ok(())
+    }
+
+    /// Opens the UDP sockets when the namespace gets its first AF_ECCP socket.
+    pub(crate) fn use_udp(&self) -> Result {
+        let mut open = self.udp.lock();
+        if !*open {
+            self.raw.open_udp(self.config().core.udp_port)?;
+            *open = true;
+        }
+        Ok(())
+    }
+
+    /// The flows of the namespace.
+    pub(crate) fn flows(&self) -> KVec<Arc<Flow>> {
+        crate::flows().select(|flow| flow.connection.net.raw == self.raw)
+    }
+
+    /// Counts a new connection; `false` if the namespace has all that it may have.
+    pub(crate) fn admit(&self) -> bool {
+        let max = i32::try_from(self.config().max_connections).unwrap_or(i32::MAX);
+        if self.connections.fetch_add(1, Relaxed) >= max {
+            self.connections.fetch_add(-1, Relaxed);
+            self.counters.add(Count::DROP_LIMIT_CONNECTIONS);
+            return false;
+        }
+        self.changed();
+        true
+    }
+
+    /// Counts a connection that is over.
+    pub(crate) fn dismiss(&self) {
+        self.connections.fetch_add(-1, Relaxed);
+        self.changed();
+    }
+
+    /// Counts a half-open connection; `false` if there are too many.
+    pub(crate) fn admit_half_open(&self) -> bool {
+        let max = i32::try_from(self.config().max_half_open).unwrap_or(i32::MAX);
+        if self.half_open.fetch_add(1, Relaxed) >= max {
+            self.half_open.fetch_add(-1, Relaxed);
+            self.counters.add(Count::DROP_HALF_OPEN);
+            return false;
+        }
+        true
+    }
+
+    /// A half-open connection opened or is over.
+    pub(crate) fn dismiss_half_open(&self) {
+        self.half_open.fetch_add(-1, Relaxed);
+    }
+
+    /// Whether a packet that belongs to no connection may be answered.
+    pub(crate) fn may_answer_stranger(&self) -> bool {
+        self.strangers.lock().take(now())
+    }
+
+    /// Number of connections, draining ones included.
+    pub(crate) fn connections(&self) -> u32 {
+        u32::try_from(self.connections.load(Relaxed)).unwrap_or(0)
+    }
+
+    /// The set of connections or flows is another one.
+    pub(crate) fn changed(&self) {
+        self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// A number that differs after every change of the set of connections or flows.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Relaxed) as u32
+    }
+
+    /// Whether a live flow of the namespace sends to the flow ID `remote_id`.
+    pub(crate) fn has_remote(&self, remote_id: u64) -> bool {
+        crate::remotes().has(self.raw, remote_id)
+    }
+
+    /// The listener of a service.
+    pub(crate) fn listener(&self, service: &Service) -> Option<Arc<Listener>> {
+        let listeners = self.listeners.lock();
+        listeners.iter().find(|l| l.service == *service).cloned()
+    }
+
+    /// Reserves a service for a socket. A port of zero takes any free one. Errors: EADDRINUSE,
+    /// ENOMEM.
+    pub(crate) fn reserve(&self, service: Service) -> Result<Arc<Listener>> {
+        let mut listeners = self.listeners.lock();
+        let taken = |s: &Service| listeners.iter().any(|l| l.service == *s);
+        let service = if service == Service::Port(0) {
+            EPHEMERAL
+                .map(Service::Port)
+                .find(|s| !taken(s))
+                .ok_or(EADDRINUSE)?
+        } else if taken(&service) {
+            return Err(EADDRINUSE);
+        } else {
+            service
+        };
+        let listener = Listener::new(service)?;
+        listeners.push(listener.clone(), GFP_KERNEL)?;
+        Ok(listener)
+    }
+
+    /// Gives a service back.
+    pub(crate) fn unreserve(&self, listener: &Arc<Listener>) {
+        self.listeners
+            .lock()
+            .retain(|l| !Arc::ptr_eq(l, listener));
+    }
+
+    /// The addresses of the namespace that a path may start from.
+    pub(crate) fn addresses(&self) -> KVec<LocalAddress> {
+        self.raw.addresses().unwrap_or_else(|_| KVec::new())
+    }
+
+    /// Tells every connection which addresses there are now.
+    pub(crate) fn addresses_changed(&self) {
+        let addresses = self.addresses();
+        for flow in self.flows() {
+            flow.connection.addresses_changed(&addresses);
+        }
+    }
+
+    /// Ends everything in a namespace that is going away.
+    pub(crate) fn close(&self) {
+        loop {
+            let flows = self.flows();
+            if flows.is_empty() {
+                break;
+            }
+            for flow in flows {
+                Connection::end_with_namespace(&flow.connection);
+            }
+        }
+        work::settle();
+    }
+}

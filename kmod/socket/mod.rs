@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What system calls on AF_ECCP sockets do, beyond what TCP does. eccp(7) is its manual.
+
+pub(crate) mod address;
+pub(crate) mod listener;
+mod options;
+
+use crate::{
+    connection::{Connection, Target},
+    kernel_objects::{
+        net::NetRef,
+        outer::{File, FileState, Outer},
+    },
+    netns::Net,
+    proto::{
+        address::{Bound, IpAddr128, RemoteAddr},
+        service::Service,
+    },
+};
+use address::Name;
+use kernel::{
+    bindings, new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{Acquire, Atomic, Release},
+        Arc, Mutex,
+    },
+};
+use listener::Listener;
+
+/// What the socket is.
+enum Role {
+    Idle,
+    /// A client, from the first SYN on.
+    Connection(Arc<Connection>),
+    Listener(Arc<Listener>),
+}
+
+struct State {
+    role: Role,
+    addr: IpAddr128,
+    /// What bind() reserved.
+    bound: Option<Arc<Listener>>,
+    psk: Option<[u8; 32]>,
+    /// The peer's service, for getpeername().
+    peer: Option<Name>,
+}
+
+/// What waits: which condition [`Socket::is_ready`] looks at.
+const WAIT_CONNECT: i32 = 0;
+const WAIT_ACCEPT: i32 = 1;
+const WAIT_FLUSH: i32 = 2;
+
+/// Rust's part of an AF_ECCP socket.
+#[pin_data]
+pub(crate) struct Socket {
+    net: Arc<Net>,
+    waits_for: Atomic<i32>,
+    #[pin]
+    state: Mutex<State>,
+}
+
+impl Socket {
+    fn new(net: Arc<Net>, role: Role, peer: Option<Name>) -> Result<Pin<KBox<Self>>> {
+        KBox::pin_init(
+            pin_init!(Self {
+                net,
+                waits_for: Atomic::new(WAIT_CONNECT),
+                state <- new_mutex!(State {
+                    role,
+                    addr: IpAddr128::UNSPECIFIED,
+                    bound: None,
+                    psk: None,
+                    peer,
+                }, "eccp_socket"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// socket(). Errors: EADDRINUSE when another program has ECCP's UDP port.
+    pub(crate) fn create(outer: &Outer, _kern: bool) -> Result<Pin<KBox<Self>>> {
+        let net = net_of(outer.net())?;
+        net.use_udp()?;
+        Self::new(net, Role::Idle, None)
+    }
+
+    /// bind(): a local address to start from, a service to be reached under, or both.
+    /// Errors: EINVAL when bound or in use already; EADDRNOTAVAIL when the address is not this
+    /// host's; EACCES for a privileged port; EADDRINUSE when another socket has the service.
+    pub(crate) fn bind(&self, outer: &Outer, bytes: &[u8]) -> Result {
+        let name = Name::parse(bytes)?;
+        let mut state = self.state.lock();
+        if !matches!(state.role, Role::Idle)
+            || state.bound.is_some()
+            || !state.addr.is_unspecified()
+        {
+            return Err(EINVAL);
+        }
+        if !name.addr.is_unspecified() && !self.is_local(&name.addr) {
+            return Err(EADDRNOTAVAIL);
+        }
+        if let Service::Port(port) = name.service {
+            if port != 0 && !outer.net().may_bind_port(port) {
+                return Err(EACCES);
+            }
+        }
+        if name.service != Service::Port(0) || name.addr.is_unspecified() {
+            state.bound = Some(self.net.reserve(name.service)?);
+        }
+        state.addr = name.addr;
+        Ok(())
+    }
+
+    fn is_local(&self, addr: &IpAddr128) -> bool {
+        addr.is_loopback() || self.net.addresses().iter().any(|a| a.addr == *addr)
+    }
+
+    /// connect(). Errors: EISCONN, EALREADY, EINPROGRESS as in TCP; EINVAL on a listener;
+    /// ENETUNREACH for an address that cannot be a destination; ECONNREFUSED, ETIMEDOUT,
+    /// EPROTONOSUPPORT as the peer answers; EAGAIN when the namespace is full.
+    pub(crate) fn connect(
+        &self,
+        outer: &Outer,
+        file: File,
+        bytes: &[u8],
+        nonblock: bool,
+    ) -> Result {
+        match file.state() {
+            FileState::Connected => return Err(EISCONN),
+            FileState::Connecting => {
+                if nonblock && outer.is_connecting() {
+                    return Err(EALREADY);
+                }
+            }
+            FileState::Unconnected => {
+                self.start(outer, bytes)?;
+                file.set_state(FileState::Connecting);
+            }
+        }
+        let waited = self.wait_connected(outer, nonblock);
+        if waited.is_err_and(|e| e == EAGAIN) {
+            // The attempt goes on: the caller does not block, or not for longer than SO_SNDTIMEO.
+            return Err(EINPROGRESS);
+        }
+        waited?;
+        file.set_state(FileState::Unconnected);
+        outer.take_error()?;
+        file.set_state(FileState::Connected);
+        Ok(())
+    }
+
+    fn start(&self, outer: &Outer, bytes: &[u8]) -> Result {
+        let name = Name::parse(bytes)?;
+        let mut state = self.state.lock();
+        if matches!(state.role, Role::Listener(_)) {
+            return Err(EINVAL);
+        }
+        if !name.is_destination() {
+            return Err(ENETUNREACH);
+        }
+        if name.service == Service::Port(0) {
+            return Err(EADDRNOTAVAIL);
+        }
+        // What an earlier attempt left is no error of this one.
+        let _ = outer.take_error();
+        outer.set_connecting(true);
+        let psk = state.psk;
+        let begun = Connection::connect(
+            &self.net,
+            outer,
+            &Target {
+                service: name.service,
+                remote: RemoteAddr {
+                    addr: name.addr,
+                    port: 0,
+                },
+                bound: Bound {
+                    addr: state.addr,
+                    ifindex: outer.bound_interface(),
+                },
+                psk: psk.as_ref(),
+            },
+        );
+        match begun {
+            Ok(connection) => {
+                state.role = Role::Connection(connection);
+                state.peer = Some(name);
+                Ok(())
+            }
+            Err(e) => {
+                outer.set_connecting(false);
+                Err(e)
+            }
+        }
+    }
+
+    /// Waits until the connection is there or has failed. Errors: EAGAIN when the time is over;
+    /// EINTR or ERESTARTSYS on a signal.
+    pub(crate) fn wait_connected(&self, outer: &Outer, nonblock: bool) -> Result {
+        self.waits_for.store(WAIT_CONNECT, Release);
+        let mut timeout = outer.timeout(nonblock, false);
+        while outer.is_connecting() {
+            outer.wait(&mut timeout)?;
+        }
+        Ok(())
+    }
+
+    /// Whether what a system call waits for has come.
+    pub(crate) fn is_ready(&self, outer: &Outer) -> bool {
+        match self.waits_for.load(Acquire) {
+            WAIT_CONNECT => !outer.is_connecting(),
+            WAIT_ACCEPT => match &self.state.lock().role {
+                Role::Listener(listener) => listener.has_next(),
+                _ => true,
+            },
+            _ => match &self.state.lock().role {
+                Role::Connection(connection) => connection.is_flushed(),
+                _ => true,
+            },
+        }
+    }
+
+    /// listen(). Errors: EINVAL on a socket that connects or is connected; EADDRINUSE.
+    pub(crate) fn listen(&self, outer: &Outer, file: File, backlog: i32) -> Result {
+        let mut state = self.state.lock();
+        let listener = match &state.role {
+            Role::Listener(listener) => listener.clone(),
+            Role::Idle if file.state() == FileState::Unconnected => {
+                match state.bound.take() {
+                    Some(bound) => bound,
+                    None => self.net.reserve(Service::Port(0))?,
+                }
+            }
+            Role::Idle | Role::Connection(_) => return Err(EINVAL),
+        };
+        listener.listen(outer, backlog, state.psk);
+        state.role = Role::Listener(listener);
+        outer.set_listening(true);
+        Ok(())
+    }
+
+    /// accept(): the state of the new socket. Errors: EINVAL on a socket that does not listen;
+    /// EAGAIN; EINTR or ERESTARTSYS.
+    pub(crate) fn accept(
+        &self,
+        outer: &Outer,
+        child: &Outer,
+        nonblock: bool,
+    ) -> Result<Pin<KBox<Self>>> {
+        let listener = match &self.state.lock().role {
+            Role::Listener(listener) => listener.clone(),
+            _ => return Err(EINVAL),
+        };
+        self.waits_for.store(WAIT_ACCEPT, Release);
+        let mut timeout = outer.timeout(nonblock, true);
+        loop {
+            if let Some(connection) = listener.next() {
+                let state =
+                    Self::new(self.net.clone(), Role::Connection(connection.clone()), None)?;
+                if connection.give_to(child).is_ok() {
+                    return Ok(state);
+                }
+                // It ended while it waited; the caller gets the next one.
+                connection.abort_unaccepted();
+                continue;
+            }
+            outer.wait(&mut timeout)?;
+            if !listener.is_listening() {
+                return Err(EINVAL);
+            }
+        }
+    }
+
+    /// poll() of a listener.
+    pub(crate) fn poll(&self) -> u32 {
+        match &self.state.lock().role {
+            Role::Listener(listener) if listener.has_next() => {
+                bindings::POLLIN | bindings::POLLRDNORM
+            }
+            _ => 0,
+        }
+    }
+
+    /// getsockname() and getpeername(). Errors: ENOTCONN.
+    pub(crate) fn name(&self, peer: bool) -> Result<[u8; address::LEN]> {
+        let state = self.state.lock();
+        let unnamed = Name {
+            service: Service::Port(0),
+            addr: state.addr,
+            scope: 0,
+        };
+        let name = match &state.role {
+            Role::Connection(connection) => {
+                connection.name(peer).or(if peer { None } else { Some(unnamed) })
+            }
+            Role::Listener(listener) if !peer => Some(Name {
+                service: listener.service,
+                ..unnamed
+            }),
+            Role::Idle if !peer => Some(Name {
+                service: state.bound.as_ref().map_or(unnamed.service, |b| b.service),
+                ..unnamed
+            }),
+            _ => None,
+        };
+        name.map(Name::to_bytes).ok_or(ENOTCONN)
+    }
+
+    /// close().
+    pub(crate) fn release(&self, outer: &Outer) {
+        let (role, bound) = {
+            let mut state = self.state.lock();
+            (
+                core::mem::replace(&mut state.role, Role::Idle),
+                state.bound.take(),
+            )
+        };
+        if let Some(bound) = bound {
+            self.net.unreserve(&bound);
+        }
+        match role {
+            Role::Idle => drop(outer.take_tcp()),
+            Role::Listener(listener) => {
+                self.net.unreserve(&listener);
+                listener.close();
+                drop(outer.take_tcp());
+            }
+            Role::Connection(connection) => self.release_connection(outer, connection),
+        }
+    }
+
+    fn release_connection(&self, outer: &Outer, connection: Arc<Connection>) {
+        let linger = outer.linger();
+        if let Some(mut time) = linger.filter(|time| *time > 0) {
+            connection.shutdown();
+            self.state.lock().role = Role::Connection(connection.clone());
+            self.waits_for.store(WAIT_FLUSH, Release);
+            // Whatever ends the wait, the socket is closed next.
+            let _ = outer.wait(&mut time);
+            self.state.lock().role = Role::Idle;
+        }
+        connection.release_user(linger == Some(0));
+        // A client that never got its connection has its endpoint back.
+        drop(outer.take_tcp());
+    }
+}
+
+/// What the module keeps for a namespace. Errors: ENETDOWN while it is being deleted.
+fn net_of(net: NetRef) -> Result<Arc<Net>> {
+    let _guard = kernel::sync::rcu::read_lock();
+    net.state().ok_or(ENETDOWN)
+}
