@@ -143,6 +143,12 @@ impl Path {
         ifindex: 0,
     };
 
+    /// False if its ends are of different families, as they can be for a while after one moved.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.local == IpAddr128::UNSPECIFIED || self.local.family() == self.remote.family()
+    }
+
     /// True if both paths reach the same transport address of the peer in the same way. The
     /// local side is not compared.
     #[must_use]

@@ -5,7 +5,7 @@
 //! address (settled, absent, moving) and the peer's (proven, or announced and not yet proven).
 //! [`Flow::state`] names the product.
 
-use super::address::{IpAddr128, LocalAddress, Path};
+use super::address::{Family, LocalAddress, Path};
 use super::candidate::Candidates;
 use super::event::FlowIndex;
 use super::time::Instant;
@@ -118,6 +118,8 @@ pub struct Flow {
     pub(super) burst: Burst,
     /// When the latest answer to a SYN or RSYN of ours settled the path.
     pub(super) settled_at: Instant,
+    /// Family of the address at which it settled.
+    pub(super) settled_family: Family,
     pub(super) prefer_at: Option<Instant>,
     pub(super) drain_until: Option<Instant>,
     pub(super) rtt: Rtt,
@@ -160,6 +162,7 @@ impl Flow {
             answer: None,
         },
         settled_at: Instant(0),
+        settled_family: Family::V4,
         prefer_at: None,
         drain_until: None,
         rtt: Rtt::UNKNOWN,
@@ -261,7 +264,14 @@ impl Flow {
             LocalHalf::Moving(moving) => moving.kept,
         };
         let usable = carries && has_address && self.validated.is_some();
-        Some(self.path).filter(|path| usable && path_is_sound(path))
+        Some(self.path).filter(|path| usable && path.is_sound())
+    }
+
+    /// True at a server while its SYN-ACK is what it repeats: the client has neither acknowledged
+    /// it nor moved.
+    pub(super) fn awaits_first_ack(&self) -> bool {
+        let set_up = matches!(self.phase, Phase::SynRcvd | Phase::Open | Phase::Draining);
+        set_up && self.validated.is_none() && self.newest == 0
     }
 
     /// True if the flow still takes part in the protocol.
@@ -273,9 +283,4 @@ impl Flow {
     pub(super) const fn may_move(&self) -> bool {
         matches!(self.phase, Phase::SynRcvd | Phase::Open | Phase::Draining)
     }
-}
-
-/// After a move to the other address family the remote address may not fit until it is replaced.
-fn path_is_sound(path: &Path) -> bool {
-    path.local == IpAddr128::UNSPECIFIED || path.local.family() == path.remote.family()
 }

@@ -19,6 +19,10 @@ use super::wire::{Message, Packet, PacketType, Reason, Versions, TOKEN_LEN, VERS
 /// later than that if it still needs an ACK.
 const ENCAPSULATION_GRACE: Duration = Duration::from_millis(200);
 
+/// How long an answer to an address of the other family is ignored: a peer that repeats it for
+/// longer cannot reach the address in use.
+const FAMILY_GRACE: Duration = Duration::from_secs(1);
+
 impl Connection {
     /// Begins to connect. The SYN is ready for [`Connection::poll_transmit`] afterwards; the
     /// client's flow ID is that of the flow returned, which is always the first.
@@ -130,7 +134,7 @@ impl Connection {
         packet: &Packet<'_>,
     ) -> Result<(), Discard> {
         let [flow, ..] = &mut self.flows;
-        if flow.phase != Phase::SynRcvd {
+        if !flow.awaits_first_ack() {
             return Err(Discard::WrongState);
         }
         if host.sha256(&[packet.bytes()]) != self.shared.syn_hash {
@@ -179,10 +183,11 @@ impl Flow {
         self.validated = Some(0);
         self.unconfirmed = true;
         self.settled_at = now;
+        self.settled_family = rx.local.family();
         let rtt = self.setup.measured(now);
         self.setup.stop();
         self.burst.syn = None;
-        self.take_remote(shared, &rx.reply_path(), message);
+        self.take_remote(shared, &rx.reply_path(), message, false);
         self.open(shared, rtt);
         // R3: this and every repetition of it is answered, to its source (R6).
         shared.answer(now, self.reply_ack(0, token, rx.reply_path()))?;
@@ -205,9 +210,7 @@ impl Flow {
             // R2: the RSYN that is under way or done completes the peer's handshake (R8).
             return Err(Discard::StaleVersion);
         }
-        if self.is_second_answer(rx, now) {
-            return Err(Discard::OtherPath);
-        }
+        self.check_answered_path(shared, rx, now)?;
         shared.answer(now, self.reply_ack(0, token, rx.reply_path()))
     }
 
@@ -256,16 +259,35 @@ impl Flow {
         Ok(())
     }
 
-    /// True for an answer by another way than the one that answered first and is in use now:
-    /// acknowledging it too could make the two ends choose differently. Of two address families
-    /// only one can be acknowledged, because each has an address of its own (R10b); of two
-    /// encapsulations the other one can be later, if the peer still asks.
-    pub(super) fn is_second_answer(&self, rx: &RxInfo, now: Instant) -> bool {
-        let other_family = rx.local.family() != self.path.local.family();
-        let other_encap = rx.remote == self.path.remote
-            && rx.encap != self.path.encap
-            && now.since(self.settled_at) < ENCAPSULATION_GRACE;
-        self.local == LocalHalf::Settled && (other_family || other_encap)
+    /// Refuses an answer that came by another way than the one that answered first and is in
+    /// use now: acknowledging it too could make the two ends choose differently. Of two
+    /// encapsulations the other one is acknowledged later, if the peer still asks. Two address
+    /// families have an address of ours each, and a version can stand for one only (R10b): if the
+    /// peer insists on the other one, that is announced with a new version.
+    pub(super) fn check_answered_path(
+        &mut self,
+        shared: &mut Shared,
+        rx: &RxInfo,
+        now: Instant,
+    ) -> Result<(), Discard> {
+        if self.local != LocalHalf::Settled {
+            return Ok(());
+        }
+        let age = now.since(self.settled_at);
+        let family = rx.local.family();
+        if family != self.settled_family && family != self.path.local.family() {
+            if age >= FAMILY_GRACE {
+                if let Some(address) = shared.addresses.find(&rx.local, 0).copied() {
+                    self.begin_move(shared, now, address);
+                }
+            }
+            return Err(Discard::OtherPath);
+        }
+        let encap = rx.remote == self.path.remote && rx.encap != self.path.encap;
+        match encap && age < ENCAPSULATION_GRACE {
+            true => Err(Discard::OtherPath),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn reply_syn_ack(&self, path: Path) -> Reply {

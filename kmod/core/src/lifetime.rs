@@ -109,6 +109,10 @@ impl Flow {
 
     fn expire_handshakes(&mut self, shared: &mut Shared, now: Instant) {
         let give_up = shared.settings.give_up;
+        if self.setup.next.is_some() && now >= self.setup.since.after(give_up) {
+            self.send_rst(shared, Reason::TimedOut);
+            return self.finish(shared, CloseReason::TimedOut);
+        }
         if self.answer.next.is_some() && now >= self.answer.since.after(give_up) {
             // The peer's move came to nothing; a repetition of its RSYN is still answered.
             self.answer.stop();
@@ -168,7 +172,9 @@ impl Flow {
             Phase::Aborted => return self.drain_until,
             Phase::SynSent => Some(self.setup.since.after(give_up)),
             Phase::SynRcvd => Some(self.setup.since.after(shared.settings.half_open)),
-            Phase::Open | Phase::Draining => None,
+            Phase::Open | Phase::Draining => {
+                self.setup.next.map(|_| self.setup.since.after(give_up))
+            }
         };
         let moving = match &self.local {
             LocalHalf::Moving(moving) => moving.retry.next,

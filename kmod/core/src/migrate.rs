@@ -4,7 +4,7 @@
 use core::cmp::Ordering;
 
 use super::address::{LocalAddress, Path, RxInfo};
-use super::auth::token;
+use super::auth::{token, Role};
 use super::event::{CloseReason, Discard, Event, MoveFailure, PathChange, Refused};
 use super::flow::{Flow, LocalHalf, Move, Phase};
 use super::host::Host;
@@ -117,6 +117,7 @@ impl Flow {
         if newer {
             // R1: the newest version is the candidate, however many were skipped.
             self.newest = message.version;
+            self.setup.stop();
             self.candidates = super::candidate::Candidates::NONE;
             self.burst.answer = None;
             // R4: the answer is repeated until its ACK comes.
@@ -127,8 +128,7 @@ impl Flow {
         }
         if self.phase == Phase::SynRcvd {
             // R8: the client has our SYN-ACK, and its ACK was lost.
-            self.setup.stop();
-            self.take_remote(shared, &path, message);
+            self.take_remote(shared, &path, message, false);
             self.open(shared, None);
         }
         Ok(())
@@ -150,9 +150,7 @@ impl Flow {
             Ordering::Greater => return Err(Discard::FutureVersion),
             Ordering::Equal => {}
         }
-        if self.is_second_answer(rx, now) {
-            return Err(Discard::OtherPath);
-        }
+        self.check_answered_path(shared, rx, now)?;
         // R3: every one is acknowledged, also when the move is long done; R6: to its source.
         shared.answer(now, self.reply_ack(message.version, token, rx.reply_path()))?;
         if let LocalHalf::Moving(moving) = self.local {
@@ -163,14 +161,17 @@ impl Flow {
 
     fn complete_move(&mut self, shared: &mut Shared, now: Instant, rx: &RxInfo, moving: &Move) {
         let old = self.data_path();
-        // A move after a loss announces every family from an address of that family, so the
-        // answer tells which of them works.
+        // A move after a loss announces every family from an address of that family, and a peer
+        // without the family of a planned move answers by the other: where the answer arrives is
+        // where it works.
+        let elsewhere = !moving.kept || rx.local.family() != moving.to.addr.family();
         let local = match shared.addresses.find(&rx.local, 0) {
-            Some(arrived) if !moving.kept && shared.may_use(arrived) => *arrived,
+            Some(arrived) if elsewhere && shared.may_use(arrived) => *arrived,
             _ => moving.to,
         };
         self.local = LocalHalf::Settled;
         self.settled_at = now;
+        self.settled_family = local.addr.family();
         self.burst.rsyn = None;
         self.path.local = local.addr;
         self.path.ifindex = local.ifindex;
@@ -228,12 +229,13 @@ impl Flow {
             _ => &self.answer,
         };
         let rtt = timer.measured(now);
+        let agreed = self.validated.is_some() || self.version > 0;
         self.setup.stop();
         self.answer.stop();
         self.burst.answer = None;
         self.validated = Some(version);
         self.candidates = super::candidate::Candidates::NONE;
-        self.take_remote(shared, &proven, message);
+        let announce = self.take_remote(shared, &proven, message, agreed);
         if version > 0 {
             shared.counters.peer_moves = shared.counters.peer_moves.saturating_add(1);
         }
@@ -242,6 +244,9 @@ impl Flow {
         } else {
             self.note_rtt(shared, rtt);
             self.note_path(shared, old, PathChange::PeerMoved);
+        }
+        if announce {
+            self.announce_address(shared, now);
         }
         Ok(())
     }
@@ -274,24 +279,46 @@ impl Flow {
     }
 
     /// Makes the far end of `path` the peer's address. Our own address stays, unless it was not
-    /// agreed on yet or is of the other family: then it is the one that the peer has on record,
-    /// or else the one that it reached.
-    pub(super) fn take_remote(&mut self, shared: &Shared, path: &Path, message: &Message) {
-        let agreed = self.phase != Phase::SynRcvd && self.phase != Phase::SynSent;
-        let fits = self.path.local.family() == path.remote.family();
-        let own = message.record.and_then(|record| {
-            let ours = shared.addresses.find(&record.addr, 0)?;
-            (ours.addr.family() == path.remote.family()).then_some((ours.addr, ours.ifindex))
-        });
-        let (local, ifindex) = match agreed && fits {
-            true => (self.path.local, self.path.ifindex),
-            false => own.unwrap_or((path.local, path.ifindex)),
+    /// `agreed` on yet or is of the other family: then it is the one that the peer has on record,
+    /// or else the one that it reached. Returns true if the peer must be told which it is.
+    pub(super) fn take_remote(
+        &mut self,
+        shared: &Shared,
+        path: &Path,
+        message: &Message,
+        agreed: bool,
+    ) -> bool {
+        let family = path.remote.family();
+        let fits = self.path.local.family() == family;
+        let record = message.record.filter(|r| r.addr.family() == family);
+        let held = record.map(|record| shared.addresses.find(&record.addr, 0));
+        let (local, ifindex) = match (agreed && fits, held.flatten()) {
+            (true, _) => (self.path.local, self.path.ifindex),
+            (false, Some(own)) => (own.addr, own.ifindex),
+            (false, None) => (path.local, path.ifindex),
         };
         self.path = Path {
             local,
             ifindex,
             ..*path
         };
+        // The peer relies on an address that is gone, or was reached at an unlisted one.
+        let unheld = !(agreed && fits) && held == Some(None) && !local.is_loopback();
+        // If both ends moved to different families at once, each would follow the other. One
+        // end announces where it followed to, so that they meet.
+        let followed = agreed && !fits && shared.role == Role::Server;
+        unheld || followed
+    }
+
+    /// Announces the address in use with a version of its own.
+    fn announce_address(&mut self, shared: &mut Shared, now: Instant) {
+        if self.local != LocalHalf::Settled {
+            return;
+        }
+        match self.current_address(shared) {
+            Some(address) => self.begin_move(shared, now, address),
+            None => self.lose_address(shared, now),
+        }
     }
 
     /// Reports a new path for data, if it is new.

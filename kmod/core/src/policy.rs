@@ -76,7 +76,7 @@ impl Flow {
         }
     }
 
-    fn lose_address(&mut self, shared: &mut Shared, now: Instant) {
+    pub(super) fn lose_address(&mut self, shared: &mut Shared, now: Instant) {
         shared.emit(Event::AddressGone {
             flow: self.index,
             address: self.path.local,
@@ -164,7 +164,7 @@ impl Flow {
         }
     }
 
-    fn current_address(&self, shared: &Shared) -> Option<LocalAddress> {
+    pub(super) fn current_address(&self, shared: &Shared) -> Option<LocalAddress> {
         let addr = self.path.local;
         let found = shared.addresses.find(&addr, 0).copied();
         found.or_else(|| {

@@ -113,6 +113,7 @@ impl Flow {
         if self.phase == Phase::Aborted {
             return shared.answer(host.now(), self.reply_rst(Reason::Closed, rx));
         }
+        let half_open = self.phase == Phase::SynRcvd;
         let result = match message.kind {
             PacketType::SynAck => self.handle_repeated_syn_ack(shared, host.now(), rx, message),
             PacketType::Ack => self.handle_ack(shared, host, rx, message),
@@ -126,6 +127,10 @@ impl Flow {
         // An IList is ordered by its own version, whatever became of the packet (protocol.md §4).
         if let Some(list) = &message.ilist {
             shared.learn_ilist(list);
+        }
+        if half_open && self.phase == Phase::SynRcvd && result.is_ok() {
+            // Who has the keys has had our SYN-ACK. Data still waits for a proven address.
+            self.open(shared, None);
         }
         result
     }
@@ -154,10 +159,10 @@ impl Flow {
         len: usize,
     ) -> Result<(), Discard> {
         let path = rx.reply_path();
-        let reply = match self.phase {
+        let reply = match self.awaits_first_ack() {
             // The client waits for us, and we for its ACK.
-            Phase::SynRcvd => self.reply_syn_ack(path),
-            _ => Reply {
+            true => self.reply_syn_ack(path),
+            false => Reply {
                 flow: self.index,
                 kind: PacketType::Pong,
                 version: message.version,

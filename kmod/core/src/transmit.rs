@@ -108,10 +108,10 @@ impl Flow {
         now: Instant,
         buf: &mut [u8],
     ) -> Option<Transmit> {
-        let syn_rcvd = self.phase == Phase::SynRcvd;
+        let first = self.awaits_first_ack();
         let gap = self.rtt.retry();
         let has_address = self.has_address();
-        let timer = match syn_rcvd {
+        let timer = match first {
             true => &mut self.setup,
             false => &mut self.answer,
         };
@@ -127,7 +127,7 @@ impl Flow {
                 continue;
             };
             let path = self.path_to_candidate(shared, &candidate.path);
-            let (kind, version) = match syn_rcvd {
+            let (kind, version) = match first {
                 true => (PacketType::SynAck, 0),
                 false => (PacketType::RsynAck, self.newest),
             };
@@ -145,7 +145,8 @@ impl Flow {
     }
 
     /// To a candidate from our current address, if that has its family; otherwise from where the
-    /// candidate last reached us.
+    /// candidate last reached us. If we have no address of its family any more, the answer goes
+    /// to where the peer answers us now; the token then proves that address.
     fn path_to_candidate(&self, shared: &Shared, candidate: &Path) -> Path {
         let family = candidate.remote.family();
         let current = match &self.local {
@@ -153,9 +154,13 @@ impl Flow {
             _ => (self.path.local, self.path.ifindex),
         };
         let reached = shared.addresses.find(&candidate.local, 0);
-        let (local, ifindex) = match (current.0.family() == family, reached) {
+        let other = reached.or_else(|| shared.best_of(family, None));
+        let (local, ifindex) = match (current.0.family() == family, other) {
             (true, _) => current,
             (false, Some(address)) => (address.addr, address.ifindex),
+            (false, None) if self.local == LocalHalf::Settled && self.path.is_sound() => {
+                return self.path
+            }
             (false, None) => (candidate.local, candidate.ifindex),
         };
         Path {
@@ -321,7 +326,10 @@ impl Flow {
         buf: &mut [u8],
     ) -> Option<Transmit> {
         let len = shared.frozen.packet().len();
-        let charge = Some(Charge::SynAck);
+        let charge = Some(match self.phase {
+            Phase::SynRcvd => Charge::SynAck,
+            _ => Charge::RsynAck,
+        });
         self.may_send(shared, path, len, charge, host.now())?;
         let out = buf.get_mut(..len)?;
         out.copy_from_slice(shared.frozen.packet());

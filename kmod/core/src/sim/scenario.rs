@@ -87,6 +87,7 @@ struct Life {
     world: World,
     rng: Rng,
     pools: [Vec<LocalAddress>; 2],
+    dual_stack: bool,
 }
 
 impl Life {
@@ -118,7 +119,12 @@ impl Life {
         ];
         let mut world = World::new(rng.number(), nodes, faults);
         world.data_every = Some(Duration::from_millis(200));
-        Self { world, rng, pools }
+        Self {
+            world,
+            rng,
+            pools,
+            dual_stack: scenario.dual_stack,
+        }
     }
 
     /// One random change at a host that may change.
@@ -128,6 +134,9 @@ impl Life {
             Mobility::Server => 1,
             _ => usize::from(self.rng.chance(500)),
         };
+        if host == 1 && !self.may_move_server() {
+            return;
+        }
         if mobility == Mobility::BothPlanned || self.rng.chance(250) {
             return self.plan(host);
         }
@@ -146,6 +155,16 @@ impl Life {
             }
         }
         self.world.set_addresses(host, set);
+    }
+
+    /// Nobody finds a server that goes away before it has answered; and a server that has lost
+    /// the only family it was asked by knows no other before the client has proven itself.
+    fn may_move_server(&self) -> bool {
+        let waits = |host: usize, state| {
+            let flow = self.world.nodes.get(host).and_then(|n| n.conn.flow(FLOW));
+            flow.is_none_or(|flow| flow.state() == state)
+        };
+        !waits(0, FlowState::SynSent) && !(self.dual_stack && waits(1, FlowState::SynRcvd))
     }
 
     /// A planned move to a random address that is held.
@@ -170,12 +189,11 @@ impl Life {
         self.world.faults.loss = 0;
         self.world.faults.duplication = 0;
         for host in 0..2 {
-            let empty = self
-                .world
-                .nodes
-                .get(host)
-                .is_some_and(|n| n.addresses.is_empty());
-            if let (true, Some(pool)) = (empty, self.pools.get(host)) {
+            let unreachable =
+                self.world.nodes.get(host).is_some_and(|node| {
+                    node.addresses.is_empty() || node.conn.flows().count() == 0
+                });
+            if let (true, Some(pool)) = (unreachable, self.pools.get(host)) {
                 let set = pool.clone();
                 self.world.set_addresses(host, set);
             }
