@@ -97,16 +97,14 @@ fn walks(plane: &mut Plane, ports: &[PortId]) -> Vec<Round> {
     let mut rounds = vec![ports.iter().map(|&p| (p, Set::ALL)).collect::<Round>()];
     loop {
         let last = rounds.last().expect("there is a round 0").clone();
-        let changed: BTreeSet<PortId> = match rounds.len() {
-            1 => ports.iter().copied().collect(),
-            n => ports
-                .iter()
-                .copied()
-                .filter(|p| last[p] != rounds[n - 2][p])
-                .collect(),
+        let affected = match rounds.len() {
+            1 => ports.iter().map(|&p| plane.device_of(p)).collect(),
+            n => {
+                let changed = ports.iter().filter(|p| last[p] != rounds[n - 2][p]);
+                upstream(plane, changed)
+            }
         };
         let mut next = last.clone();
-        let affected = upstream(plane, &changed);
         for &port in ports {
             if !affected.contains(&plane.device_of(port)) {
                 continue;
@@ -122,8 +120,11 @@ fn walks(plane: &mut Plane, ports: &[PortId]) -> Vec<Round> {
 }
 
 /// The boxes that send to one of these ports.
-fn upstream(plane: &Plane, ports: &BTreeSet<PortId>) -> BTreeSet<crate::model::DeviceId> {
-    let senders = ports.iter().flat_map(|&p| plane.senders(p));
+fn upstream<'a>(
+    plane: &Plane,
+    ports: impl Iterator<Item = &'a PortId>,
+) -> BTreeSet<crate::model::DeviceId> {
+    let senders = ports.flat_map(|&p| plane.senders(p));
     senders.map(|&s| plane.device_of(s)).collect()
 }
 
