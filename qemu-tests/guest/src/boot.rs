@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What PID 1 does before anything can be tested.
 
+use std::ffi::CString;
 use std::fs;
 use std::process::Command;
 
@@ -8,13 +9,14 @@ use anyhow::{Context, Result};
 use rustix::mount::{mount, MountFlags};
 use rustix::system::{reboot, sethostname, uname, RebootCommand};
 
-/// Source, target and type of every file system the scenarios rely on.
+/// Source, target and type of every file system the scenarios rely on. Source
+/// of a tmpfs is its size; the demonstration needs most of the memory in `/tmp`.
 const MOUNTS: [(&str, &str, &str); 7] = [
     ("proc", "/proc", "proc"),
     ("sysfs", "/sys", "sysfs"),
     ("devtmpfs", "/dev", "devtmpfs"),
-    ("tmpfs", "/run", "tmpfs"),
-    ("tmpfs", "/tmp", "tmpfs"),
+    ("size=10%", "/run", "tmpfs"),
+    ("size=90%", "/tmp", "tmpfs"),
     ("debugfs", "/sys/kernel/debug", "debugfs"),
     ("tracefs", "/sys/kernel/tracing", "tracefs"),
 ];
@@ -26,7 +28,16 @@ const MOUNTS: [(&str, &str, &str); 7] = [
 pub fn prepare() -> Result<()> {
     for (source, target, kind) in MOUNTS {
         fs::create_dir_all(target).with_context(|| target.to_owned())?;
-        match mount(source, target, kind, MountFlags::empty(), None) {
+        let options = (kind == "tmpfs")
+            .then(|| CString::new(source))
+            .transpose()?;
+        match mount(
+            source,
+            target,
+            kind,
+            MountFlags::empty(),
+            options.as_deref(),
+        ) {
             // The kernel mounts devtmpfs by itself when it is configured to.
             Ok(()) | Err(rustix::io::Errno::BUSY) => {}
             Err(error) => return Err(error).with_context(|| format!("mount {kind} on {target}")),

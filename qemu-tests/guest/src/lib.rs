@@ -7,6 +7,9 @@
 //! construction.
 
 pub mod boot;
+pub mod capture;
+pub mod control;
+pub mod conversation;
 pub mod demo;
 pub mod kernel_log;
 pub mod link;

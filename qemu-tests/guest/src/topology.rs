@@ -82,6 +82,12 @@ impl Wire {
         family.host(0, 1)
     }
 
+    /// The client's addresses of both families, and `more`.
+    pub fn client_addresses(&self, more: &[IpAddr]) -> Vec<IpAddr> {
+        let own = Family::BOTH.map(|family| self.client_address(family));
+        own.iter().chain(more).copied().collect()
+    }
+
     /// The client's address.
     pub fn client_address(&self, family: Family) -> IpAddr {
         family.host(0, 2)

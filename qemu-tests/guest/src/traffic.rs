@@ -2,7 +2,8 @@
 //! Streams whose every byte is known, and what a receiver saw of them.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
@@ -53,11 +54,13 @@ impl Pattern {
     }
 }
 
-/// Sends the whole pattern and returns its SHA-256.
+/// Sends the whole pattern at `rate` bytes per second and returns its SHA-256.
+/// After a pause it catches up as fast as the connection allows.
 ///
 /// # Errors
 /// send's errno with the position reached.
-pub fn send(mut stream: &TcpStream, mut pattern: Pattern) -> Result<String> {
+pub fn send_paced(mut stream: &TcpStream, mut pattern: Pattern, rate: u64) -> Result<String> {
+    let begin = Instant::now();
     let mut hash = Sha256::new();
     let mut sent = 0u64;
     while let Some(block) = pattern.next_block() {
@@ -66,18 +69,10 @@ pub fn send(mut stream: &TcpStream, mut pattern: Pattern) -> Result<String> {
             .write_all(block)
             .with_context(|| format!("sending after {sent} bytes"))?;
         sent += block.len() as u64;
+        let due = begin + Duration::from_secs_f64(sent as f64 / rate as f64);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     Ok(hex(&hash.finalize()))
-}
-
-/// Sends the whole pattern and closes this direction.
-///
-/// # Errors
-/// send's or shutdown's errno.
-pub fn send_and_finish(stream: &TcpStream, pattern: Pattern) -> Result<String> {
-    let digest = send(stream, pattern)?;
-    stream.shutdown(Shutdown::Write).context("shutdown")?;
-    Ok(digest)
 }
 
 /// What came out of a stream, and when.

@@ -3,7 +3,24 @@
 
 use crate::roster::Scenario;
 
+mod attack;
+mod connections;
+mod failover;
+mod lifecycle;
+mod moves;
+mod permission;
+mod roaming;
+mod sockets;
 mod transfer;
 
 /// The tables of all files, in the order in which they are run.
-pub(crate) const TABLES: &[&[Scenario]] = &[transfer::TABLE];
+pub(crate) const TABLES: &[&[Scenario]] = &[
+    transfer::TABLE,
+    sockets::TABLE,
+    moves::TABLE,
+    failover::TABLE,
+    connections::TABLE,
+    permission::TABLE,
+    attack::TABLE,
+    lifecycle::TABLE,
+];
