@@ -5,6 +5,8 @@ mod error;
 pub mod hassel;
 pub mod ios;
 mod ios_snapshot;
+pub mod junos;
+mod junos_snapshot;
 mod kind;
 pub mod links;
 mod notes;

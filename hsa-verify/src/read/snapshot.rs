@@ -6,7 +6,7 @@ use super::kind::{box_name, sniff, FileKind};
 use super::links::{add_links, infer_links, Attachment};
 use super::notes::{NoteKind, Notes};
 use super::source::SourceText;
-use super::{hassel, ios_snapshot, ReadError};
+use super::{hassel, ios_snapshot, junos_snapshot, ReadError};
 use crate::header::Layout;
 use crate::model::{Network, Note};
 use std::path::{Path, PathBuf};
@@ -73,6 +73,10 @@ pub fn read_all(paths: &[PathBuf], options: &Options) -> Result<Network, ReadErr
             continue;
         }
         let source = SourceText::open(&path)?;
+        if source.padding > 0 {
+            let what = "NUL bytes before the text: passed over";
+            notes.of_box(NoteKind::Assumed, what, &source.name);
+        }
         for (box_name, source) in sections(&path, source) {
             match sniff(&source.name, &source.text) {
                 Some(FileKind::Other) => {
@@ -146,6 +150,11 @@ fn read_items(
         ["Cisco IOS"] => {
             let mut network = Network::new(Layout::stanford());
             let attachments = ios_snapshot::read(&mut network, items, &options.quirks, notes)?;
+            Ok((network, attachments))
+        }
+        ["Junos"] => {
+            let mut network = Network::new(Layout::stanford());
+            let attachments = junos_snapshot::read(&mut network, &items, &options.quirks, notes)?;
             Ok((network, attachments))
         }
         several => Err(ReadError::file(
@@ -241,6 +250,7 @@ fn sections(path: &Path, source: SourceText) -> Vec<(String, SourceText)> {
                 name: source.name.clone(),
                 text,
                 first_line: number + 1,
+                padding: 0,
             };
             parts.push((name.clone(), part));
         }

@@ -19,7 +19,12 @@ pub struct SourceText {
     /// Number of the first line of `text` in the file, from 1. Greater than 1 for a part of a
     /// terminal log.
     pub first_line: usize,
+    /// NUL bytes before the text, passed over: terminals pad with them.
+    pub padding: usize,
 }
+
+/// Most NUL bytes accepted as padding before the text.
+const MAX_PADDING: usize = 1024;
 
 /// One line of a [`SourceText`], without its line ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,13 @@ impl SourceText {
     pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Result<Self, ReadError> {
         let name = name.into();
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let nuls = bytes.iter().take_while(|&&b| b == 0).count();
+        let padding = if nuls <= MAX_PADDING && nuls < bytes.len() {
+            nuls
+        } else {
+            0
+        };
+        let bytes = &bytes[padding..];
         if let Some(at) = bytes.iter().position(|&b| is_binary(b)) {
             let line = 1 + bytes[..at].iter().filter(|&&b| b == b'\n').count();
             return Err(ReadError::line(
@@ -85,6 +97,7 @@ impl SourceText {
             name,
             text,
             first_line: 1,
+            padding,
         })
     }
 
@@ -99,6 +112,11 @@ impl SourceText {
     /// An error about one line of this file.
     pub fn error(&self, line: usize, what: impl Into<String>) -> ReadError {
         ReadError::line(&self.name, line, what)
+    }
+
+    /// Number of the last line, the empty one after a final line ending included.
+    pub fn last_line(&self) -> usize {
+        self.first_line + self.text.bytes().filter(|b| *b == b'\n').count()
     }
 
     /// Whether the last line lacks its line ending, as in a file that was cut short.
@@ -135,6 +153,13 @@ mod tests {
         );
         assert_eq!(lines[1].indent(), 2);
         assert!(!s.ends_mid_line());
+    }
+
+    #[test]
+    fn padding_before_the_text_is_passed_over_and_told() {
+        let s = SourceText::from_bytes("f", b"\0\0\0Protocol  Address\n").unwrap();
+        assert_eq!((s.padding, s.text.as_str()), (3, "Protocol  Address\n"));
+        assert!(SourceText::from_bytes("f", &[0; 16]).is_err());
     }
 
     #[test]

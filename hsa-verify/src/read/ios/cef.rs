@@ -82,7 +82,7 @@ pub fn prefix(text: &str) -> Option<(u32, u8)> {
 /// The columns after the prefix.
 fn hop(words: &[&str]) -> Result<Hop, String> {
     match words {
-        ["receive", ..] => Ok(Hop::Receive),
+        ["receive", interface @ ..] => Ok(Hop::Receive(interface.first().map(|i| canonical(i)))),
         ["drop" | "discard" | "multicast" | "punt" | "reject" | "unresolved", ..] => Ok(Hop::Drop),
         ["no", "route", ..] => Ok(Hop::Drop),
         ["attached" | "glean", interface] => interface_hop(None, interface),

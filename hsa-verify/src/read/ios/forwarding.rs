@@ -83,7 +83,10 @@ impl Resolver<'_> {
         depth: usize,
     ) -> Target {
         match hop {
-            Hop::Receive => Target::Deliver,
+            Hop::Receive(Some(interface)) if self.quirks.has(Quirk::ReceiveForwards) => {
+                self.exit(interface, None)
+            }
+            Hop::Receive(_) => Target::Deliver,
             Hop::Drop => Target::Drop,
             Hop::Interface { interface, via } => self.exit(interface, via.or(toward)),
             Hop::Via { via, vrf: other } => {
@@ -156,9 +159,10 @@ impl Resolver<'_> {
             }
         }
         match self.switching.members.get(&vlan) {
-            Some(members) if !members.is_empty() => Target::Ports(
+            Some(members) if members.iter().any(|m| m.floods) => Target::Ports(
                 members
                     .iter()
+                    .filter(|m| m.floods)
                     .map(|m| Exit {
                         port: m.port.clone(),
                         vlan,
@@ -227,7 +231,7 @@ fn add_own_addresses(ios: &IosBox, result: &mut BTreeMap<Option<String>, Vec<(St
             own.entry(&interface.vrf).or_default().push(Route {
                 prefix: a.addr,
                 len: 32,
-                hops: vec![Hop::Receive],
+                hops: vec![Hop::Receive(None)],
                 line: a.line,
                 vrf: interface.vrf.clone(),
             });
@@ -308,7 +312,7 @@ fn is_null(interface: &str) -> bool {
 pub fn label(route: &Route) -> String {
     let prefix = std::net::Ipv4Addr::from(route.prefix);
     let hop = match &route.hops[0] {
-        Hop::Receive => "receive".to_owned(),
+        Hop::Receive(_) => "receive".to_owned(),
         Hop::Drop => "drop".to_owned(),
         Hop::Interface {
             interface,

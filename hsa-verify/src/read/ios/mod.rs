@@ -22,6 +22,8 @@ pub mod switching;
 pub mod tables;
 pub mod vlans;
 
+pub use acl_rules::Fields as IpFields;
+
 use crate::read::notes::{NoteKind, Notes};
 use config::Config;
 use route::Route;
@@ -114,4 +116,14 @@ impl IosBox {
     pub fn interface(&self, name: &str) -> Option<&interface::Interface> {
         self.config.interfaces.iter().find(|i| i.name == name)
     }
+}
+
+/// Number of an IP protocol by name or number, for other readers.
+pub(super) fn protocol(name: &str) -> Option<u8> {
+    numbers::protocol_number(name)
+}
+
+/// Number of a TCP or UDP port by name, for other readers.
+pub(super) fn port(name: &str) -> Option<u16> {
+    numbers::port_number(None, name)
 }

@@ -251,7 +251,7 @@ impl Builder<'_> {
         let mut tagged: BTreeMap<PortId, Vec<u16>> = BTreeMap::new();
         for (vlan, members) in &switching.members {
             for m in members {
-                if !m.untagged || self.quirk(Quirk::LenientTags) {
+                if !m.untagged {
                     tagged.entry(self.ports[&m.port]).or_default().push(*vlan);
                 }
             }
@@ -275,20 +275,6 @@ impl Builder<'_> {
             self.admit(vec![self.ports[port]], self.vlan_is(0), output, &label);
         }
         self.routed_ports(go);
-        if self.quirk(Quirk::LenientTags) {
-            let rest: Vec<PortId> = self
-                .ports
-                .iter()
-                .filter(|(name, _)| !switching.untagged.contains_key(*name))
-                .map(|(_, id)| *id)
-                .collect();
-            self.admit(
-                rest,
-                self.vlan_is(0),
-                Output::new(go),
-                "untagged frames are routed",
-            );
-        }
     }
 
     fn admit(&mut self, ports: Vec<PortId>, matching: Match, output: Output, label: &str) {
@@ -339,50 +325,25 @@ impl Builder<'_> {
     /// What stays inside a VLAN.
     fn bridge_table(&mut self) {
         let ios = self.ios;
-        let flat = self.quirk(Quirk::FlatVlans);
         let mut routed: BTreeSet<u16> = BTreeSet::new();
-        for interface in &ios.config.interfaces {
-            let unit = split_unit(&interface.name)
-                .1
-                .and_then(|u| u16::try_from(u).ok());
-            let vlan = match (vlan_of(&interface.name), unit) {
-                (Some(vlan), _) => vlan,
-                (None, Some(vlan)) if flat => vlan,
-                _ => continue,
-            };
-            if interface.shutdown.is_some() || (!flat && ios.port_is_down(&interface.name)) {
+        let bridges = !self.quirk(Quirk::NothingBridged);
+        for interface in ios.config.interfaces.iter().filter(|_| bridges) {
+            let Some(vlan) = vlan_of(&interface.name) else {
                 continue;
-            }
-            if interface.addresses.is_empty() {
-                if let Some(line) = interface.no_address.filter(|_| flat) {
-                    routed.insert(vlan);
-                    self.flood(interface, vlan, None, line);
-                }
+            };
+            if interface.addresses.is_empty() || ios.port_is_down(&interface.name) {
                 continue;
             }
             routed.insert(vlan);
-            if !flat {
-                self.own_addresses(interface, vlan);
-            }
-            for a in interface.addresses.iter() {
-                self.flood(
-                    interface,
-                    vlan,
-                    Some((a.addr & len_mask(a.len), a.len)),
-                    a.line,
-                );
+            self.own_addresses(interface, vlan);
+            for a in &interface.addresses {
+                let net = (a.addr & len_mask(a.len), a.len);
+                self.flood(vlan, Some(net), a.line);
             }
         }
-        if !self.quirk(Quirk::RouteEveryVlan) {
-            for vlan in self
-                .switching
-                .members
-                .keys()
-                .filter(|v| !routed.contains(*v))
-            {
-                let bare = Interface::new(format!("vlan{vlan}"), 0);
-                self.flood(&bare, *vlan, None, 0);
-            }
+        let vlans = self.switching.members.keys();
+        for vlan in vlans.filter(|v| bridges && !routed.contains(*v)) {
+            self.flood(*vlan, None, 0);
         }
         let rest = Output::new(Next::Table {
             table: ACL_IN as u32,
@@ -423,67 +384,37 @@ impl Builder<'_> {
     }
 
     /// Flooding inside a VLAN, to one subnet or to any address.
-    fn flood(&mut self, interface: &Interface, vlan: u16, net: Option<(u32, u8)>, line: usize) {
+    fn flood(&mut self, vlan: u16, net: Option<(u32, u8)>, line: usize) {
         let mut matching = self.vlan_is(vlan);
         let mut what = format!("inside VLAN {vlan}");
         if let Some((prefix, len)) = net {
-            matching = matching.and(
-                self.fields.ip_dst,
-                Test::Prefix {
-                    value: u128::from(prefix),
-                    len,
-                },
-            );
+            let value = u128::from(prefix);
+            matching = matching.and(self.fields.ip_dst, Test::Prefix { value, len });
             what = format!("{what} to {}/{len}", std::net::Ipv4Addr::from(prefix));
         }
         let origins = self.origin(&self.ios.config.file, line);
-        let rule = |ports, effect| Rule {
-            ports,
-            matching: matching.clone(),
-            effect,
-            origins: origins.clone(),
-            label: Some(what.clone()),
-        };
-        if self.quirk(Quirk::FlatVlans) {
-            let to = self.acl_out() as u32;
-            let ports: Vec<PortId> = match vlan_of(&interface.name) {
-                Some(_) => self.ids(self.members(vlan).iter().map(|m| m.port.as_str())),
-                None => self.ids([split_unit(&interface.name).0].into_iter()),
-            };
-            let outputs = ports
-                .iter()
-                .map(|p| {
-                    Output::new(Next::Table {
-                        table: to,
-                        port: Some(*p),
-                    })
-                })
-                .collect();
-            let effect = Effect::Forward {
-                outputs,
-                spread: Spread::All,
-            };
-            self.rule(FIB, rule(PortMatch::Any, effect));
-            return;
-        }
         let egress = self.acl_out() as u32 + 1;
         let ids = self.ids(self.members(vlan).iter().map(|m| m.port.as_str()));
         for &from in &ids {
-            let outputs = ids
-                .iter()
-                .filter(|to| **to != from)
-                .map(|to| {
-                    Output::new(Next::Table {
-                        table: egress,
-                        port: Some(*to),
-                    })
+            let others = ids.iter().filter(|to| **to != from);
+            let to = |to: &PortId| {
+                Output::new(Next::Table {
+                    table: egress,
+                    port: Some(*to),
                 })
-                .collect();
+            };
             let effect = Effect::Forward {
-                outputs,
+                outputs: others.map(to).collect(),
                 spread: Spread::All,
             };
-            self.rule(BRIDGE, rule(PortMatch::In(vec![from]), effect));
+            let rule = Rule {
+                ports: PortMatch::In(vec![from]),
+                matching: matching.clone(),
+                effect,
+                origins: origins.clone(),
+                label: Some(what.clone()),
+            };
+            self.rule(BRIDGE, rule);
         }
     }
 
@@ -778,7 +709,7 @@ impl Builder<'_> {
         for (name, id) in &ports {
             let switched = switching.is_switched(name);
             // A port carries its sub-interfaces and, untagged, itself.
-            if !switched && (lenient || !self.ios.port_is_down(name)) {
+            if lenient || (!switched && !self.ios.port_is_down(name)) {
                 self.leave(
                     table,
                     *id,

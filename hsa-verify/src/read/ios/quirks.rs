@@ -32,18 +32,19 @@ pub enum Quirk {
     /// A VLAN heading behind a port line of the spanning tree is overlooked, and the ports below
     /// are added to the VLAN above.
     LostLineEndings,
-    /// A VLAN number means one thing in the whole box: access lists apply to bridged packets too,
-    /// and sub-interfaces join the flood set of their number.
+    /// A VLAN number means one thing in the whole box: sub-interfaces and access ports join the
+    /// VLAN of their number even if spanning tree does not list them.
     FlatVlans,
-    /// VLANs without an interface of the router are routed, not bridged.
-    RouteEveryVlan,
+    /// Every packet is routed; none stays inside its VLAN.
+    NothingBridged,
     /// `shutdown` of a physical port and the state of its line are ignored.
     PortsNeverDown,
-    /// Access ports take tagged frames, trunks have no native VLAN, and ports without
-    /// configuration route untagged frames.
+    /// Untagged frames enter by access ports only, and every VLAN leaves by every port.
     LenientTags,
     /// Of a wildcard mask only the ones at its right end count.
     ContiguousWildcards,
+    /// Only the last member of a Junos aggregate carries its traffic.
+    OneBundleMember,
 }
 
 /// Every quirk with its option name and what it does, for help and documentation.
@@ -96,12 +97,12 @@ pub const ALL: &[(Quirk, &str, &str)] = &[
     (
         Quirk::FlatVlans,
         "flat-vlans",
-        "one meaning of a VLAN number in a box; access lists apply to bridged packets",
+        "sub-interfaces and access ports join the VLAN of their number",
     ),
     (
-        Quirk::RouteEveryVlan,
-        "route-every-vlan",
-        "VLANs without router interface are routed",
+        Quirk::NothingBridged,
+        "nothing-bridged",
+        "every packet is routed, none stays inside its VLAN",
     ),
     (
         Quirk::PortsNeverDown,
@@ -111,12 +112,17 @@ pub const ALL: &[(Quirk, &str, &str)] = &[
     (
         Quirk::LenientTags,
         "lenient-tags",
-        "tagged frames enter access ports; no native VLAN; unconfigured ports route",
+        "untagged frames enter access ports only; every VLAN leaves by every port",
     ),
     (
         Quirk::ContiguousWildcards,
         "contiguous-wildcards",
         "only the ones at the right end of a wildcard mask count",
+    ),
+    (
+        Quirk::OneBundleMember,
+        "one-bundle-member",
+        "only the last member of a Junos aggregate carries its traffic",
     ),
 ];
 

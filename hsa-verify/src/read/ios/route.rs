@@ -11,8 +11,8 @@ use crate::read::ReadError;
 /// One way that a route names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hop {
-    /// For the box itself.
-    Receive,
+    /// For the box itself, with the interface whose address it is, where that is shown.
+    Receive(Option<String>),
     /// Discarded.
     Drop,
     /// Out of an interface, to `via` or to the destination itself.
@@ -141,7 +141,7 @@ impl Reader {
         }
         // Code L: the box's own address.
         let hop = if line.text.starts_with("L ") {
-            Hop::Receive
+            Hop::Receive(None)
         } else {
             hop(&words[1..])?
         };

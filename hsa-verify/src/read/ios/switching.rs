@@ -15,6 +15,8 @@ pub struct Member {
     pub port: String,
     /// Whether its frames of this VLAN have no tag.
     pub untagged: bool,
+    /// Whether flooding reaches the port.
+    pub floods: bool,
 }
 
 /// VLANs of a box with their forwarding ports.
@@ -52,18 +54,34 @@ pub fn switching(ios: &mut IosBox, quirks: &Quirks) -> Switching {
         None => from_config(ios),
     };
     if quirks.has(Quirk::FlatVlans) {
-        for interface in &ios.config.interfaces {
-            let (port, unit) = split_unit(&interface.name);
-            if let Some(vlan) = unit.and_then(|u| u16::try_from(u).ok()) {
-                let member = Member {
-                    port: port.to_owned(),
-                    untagged: false,
-                };
-                result.members.entry(vlan).or_default().push(member);
+        join_by_number(ios, &mut result);
+    }
+    result
+}
+
+/// Sub-interfaces and access ports join the VLAN of their number, whatever spanning tree says.
+fn join_by_number(ios: &IosBox, result: &mut Switching) {
+    for interface in &ios.config.interfaces {
+        let (port, unit) = split_unit(&interface.name);
+        let access = interface.access_vlan.map(|(vlan, _)| vlan);
+        let access = access.filter(|_| interface.mode == Some(PortMode::Access));
+        let unit = unit.and_then(|u| u16::try_from(u).ok());
+        let Some(vlan) = unit.or(access) else {
+            continue;
+        };
+        let exists = unit.is_some() || result.members.contains_key(&vlan);
+        if exists && result.member(vlan, port).is_none() {
+            let member = Member {
+                port: port.to_owned(),
+                untagged: unit.is_none(),
+                floods: unit.is_some(),
+            };
+            result.members.entry(vlan).or_default().push(member);
+            if unit.is_none() {
+                result.untagged.insert(port.to_owned(), vlan);
             }
         }
     }
-    result
 }
 
 /// The VLAN in which the port's frames have no tag.
@@ -109,6 +127,7 @@ fn from_spanning_tree(ios: &mut IosBox, tree: &SpanningTree, quirks: &Quirks) ->
             let member = Member {
                 port: port.clone(),
                 untagged,
+                floods: true,
             };
             result.members.entry(into).or_default().push(member);
         }
@@ -156,6 +175,7 @@ fn from_config(ios: &IosBox) -> Switching {
             members.push(Member {
                 port: port.clone(),
                 untagged,
+                floods: true,
             });
         };
         match interface.port_mode() {

@@ -60,6 +60,13 @@ pub fn read_arp(source: &SourceText, notes: &mut Notes) -> Result<ArpTable, Read
                 })?;
                 table.insert(addr, (mac, canonical(interface)));
             }
+            // Aliases of the box itself have no interface.
+            ["Internet", _, _, mac, "ARPA"]
+                if parse_mac(mac).is_some() && line.number < source.last_line() =>
+            {
+                let what = "ARP entry without interface";
+                notes.line(NoteKind::NoEffect, what, &source.name, line.number);
+            }
             ["Internet", ..] => {
                 return Err(source.error(line.number, "the ARP entry is cut short"));
             }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `show route forwarding-table`: text, or the same text in an XML wrapper.
+
+use super::{address, Hop, Route};
+use crate::read::ios::config::len_mask;
+use crate::read::{Line, Notes, ReadError, ReadNoteKind as NoteKind, SourceText};
+
+/// Next-hop types as printed in the `Type` column of the next hop (Junos CLI reference,
+/// `show route forwarding-table`).
+const HOP_TYPES: &[&str] = &[
+    "ucst", "indr", "ulst", "rjct", "dscd", "locl", "recv", "bcst", "mcst", "mdsc", "rslv", "hold",
+    "mcrt", "comp", "sftw", "tabl", "flood", "vxlan", "iddn", "crcv", "unic", "fltr", "idxd",
+    "rcvd", "smpl", "aggr", "deny", "crif",
+];
+
+struct Reader<'a> {
+    source: &'a SourceText,
+    notes: &'a mut Notes,
+    routes: Vec<Route>,
+    /// The prefix line announced (`indr`, `ulst`) and its next hop lines follow.
+    waiting: Option<usize>,
+    skipping: bool,
+}
+
+/// Reads the IPv4 unicast table of the master instance; the other tables are counted.
+///
+/// # Errors
+/// No IPv4 table, a line that does not parse, an indirect next hop that never comes.
+pub fn read_forwarding(source: &SourceText, notes: &mut Notes) -> Result<Vec<Route>, ReadError> {
+    let mut reader = Reader {
+        source,
+        notes,
+        routes: Vec::new(),
+        waiting: None,
+        skipping: true,
+    };
+    let mut seen_table = false;
+    for line in source.lines() {
+        let text = line.text.trim();
+        if text.is_empty() || text.starts_with('<') || text.starts_with("Destination") {
+            continue;
+        }
+        if let Some(table) = text.strip_prefix("Routing table:") {
+            reader.finish_waiting()?;
+            reader.skipping = table.trim() != "default.inet" || seen_table;
+            seen_table |= !reader.skipping;
+            if reader.skipping {
+                let what = format!("forwarding table {}", table.trim());
+                reader
+                    .notes
+                    .line(NoteKind::NotModelled, what, &source.name, line.number);
+            }
+        } else if !reader.skipping && !is_family(text) {
+            reader.line(line)?;
+        }
+    }
+    reader.finish_waiting()?;
+    if !seen_table {
+        return Err(ReadError::file(
+            &source.name,
+            "no line `Routing table: default.inet`",
+        ));
+    }
+    Ok(reader.routes)
+}
+
+/// `Internet:`, `Internet6:`, `ISO:`, `MPLS:` below the name of a table.
+fn is_family(text: &str) -> bool {
+    text.ends_with(':') && !text.contains(' ')
+}
+
+impl Reader<'_> {
+    fn finish_waiting(&mut self) -> Result<(), ReadError> {
+        match self.waiting.take() {
+            Some(line) if self.routes.last().is_some_and(|r| r.hops.is_empty()) => Err(self
+                .source
+                .error(line, "the next hop is missing: the file is cut short")),
+            _ => Ok(()),
+        }
+    }
+
+    fn line(&mut self, line: Line<'_>) -> Result<(), ReadError> {
+        let words = line.words();
+        let error = |what: String| self.source.error(line.number, what);
+        if line.indent() > 0 {
+            if self.waiting.is_none() {
+                return Err(error(
+                    "a next hop without a destination that waits for it".into(),
+                ));
+            }
+            let hop = self.hop(&words, line.number)?;
+            let route = self
+                .routes
+                .last_mut()
+                .expect("a waiting line pushed a route");
+            route.hops.extend(hop);
+            return Ok(());
+        }
+        self.finish_waiting()?;
+        let error = |what: String| self.source.error(line.number, what);
+        let [destination, _, _, rest @ ..] = words.as_slice() else {
+            return Err(error(format!("{:?} is cut short", line.text)));
+        };
+        let target = match *destination {
+            "default" => Some((0, 0)),
+            text => address(text),
+        };
+        let Some((prefix, len)) = target else {
+            // Multicast entries have a group and a source.
+            let what = "multicast route";
+            self.notes
+                .line(NoteKind::NotModelled, what, &self.source.name, line.number);
+            return Ok(());
+        };
+        let (hops, wait) = match self.hop(rest, line.number)? {
+            Some(hop) => (vec![hop], false),
+            None => (Vec::new(), true),
+        };
+        self.waiting = wait.then_some(line.number);
+        let prefix = prefix & len_mask(len);
+        self.routes.push(Route {
+            prefix,
+            len,
+            hops,
+            line: line.number,
+            instance: None,
+        });
+        Ok(())
+    }
+
+    /// The columns from the next hop on: `[next hop] type index nhref [netif]`. `None` if the
+    /// next hop stands on following lines.
+    fn hop(&mut self, words: &[&str], line: usize) -> Result<Option<Hop>, ReadError> {
+        let error = |what: String| self.source.error(line, what);
+        if words
+            .iter()
+            .any(|w| matches!(*w, "Push" | "Swap" | "Pop") || w.starts_with("Push"))
+        {
+            let what = "MPLS label operation: the packet leaves without its label";
+            self.notes
+                .line(NoteKind::NotModelled, what, &self.source.name, line);
+            return match words.last().filter(|w| is_unit(w)) {
+                Some(unit) => Ok(Some(Hop::Unit((*unit).to_owned()))),
+                None => Ok(None),
+            };
+        }
+        let at = words.iter().position(|w| HOP_TYPES.contains(w));
+        let Some(at) = at else {
+            return Err(error(format!(
+                "{:?} has no known type of next hop",
+                words.join(" ")
+            )));
+        };
+        let netif = words.last().filter(|w| is_unit(w) && words.len() > at + 1);
+        let out = |kind: &str| match netif {
+            Some(unit) => Ok(Some(Hop::Unit((*unit).to_owned()))),
+            None => Err(error(format!(
+                "next hop {kind} without interface: the line is cut short"
+            ))),
+        };
+        match words[at] {
+            kind @ ("ucst" | "rslv" | "bcst" | "unic") => out(kind),
+            "indr" | "ulst" | "comp" | "aggr" => Ok(None),
+            "locl" | "recv" => Ok(Some(Hop::Deliver)),
+            "rjct" | "dscd" | "hold" | "iddn" | "deny" => Ok(Some(Hop::Drop)),
+            other => {
+                let what = format!("next hop of type {other}: dropped");
+                self.notes
+                    .line(NoteKind::NotModelled, what, &self.source.name, line);
+                Ok(Some(Hop::Drop))
+            }
+        }
+    }
+}
+
+/// `xe-0/0/1.110`, `ae8.10`, `lo0.0`.
+fn is_unit(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word
+            .rsplit_once('.')
+            .is_some_and(|(_, unit)| unit.parse::<u32>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "Routing table: default.inet\nInternet:\nDestination Type RtRef Next hop Type Index NhRef Netif\n";
+
+    fn read(body: &str) -> Result<Vec<Route>, ReadError> {
+        let source = SourceText::from_bytes("f", format!("{HEAD}{body}").as_bytes()).unwrap();
+        read_forwarding(&source, &mut Notes::default())
+    }
+
+    #[test]
+    fn direct_indirect_and_balanced_next_hops() {
+        let routes = read(
+            "default perm 1 rjct 36 3\n\
+             1.8.1.0/24 user 0 indr 2097182 2819\n    64.57.28.112 ucst 1254 68 ge-6/1/0.0\n\
+             10.0.0.0/8 user 0 ulst 262 2\n   1.2.3.4 ucst 1 1 xe-0/0/0.5\n   1.2.3.5 ucst 2 1 ae8.10\n\
+             64.57.28.1/32 intf 0 64.57.28.1 locl 5 1\n",
+        )
+        .unwrap();
+        assert_eq!(routes[0].hops, [Hop::Drop]);
+        assert_eq!(routes[1].hops, [Hop::Unit("ge-6/1/0.0".into())]);
+        assert_eq!(routes[2].hops.len(), 2);
+        assert_eq!(routes[3].hops, [Hop::Deliver]);
+    }
+
+    #[test]
+    fn a_cut_table_is_refused() {
+        let e = read("1.8.1.0/24 user 0 indr 2097182 2819\n")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(e, "f:4: the next hop is missing: the file is cut short");
+        assert!(read("1.8.1.0/24 user 0 1.2.3.4 ucst 12\n").is_err());
+        assert!(read("1.8.1.0/24 us\n").is_err());
+    }
+}

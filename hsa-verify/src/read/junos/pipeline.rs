@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A Junos box as tables of rules: `port` (units and input filters), `fib` for each routing
+//! instance, `egress` (output filters).
+
+use super::firewall::{Filter, Term, Verdict};
+use super::{Hop, JunosBox, Route, Unit};
+use crate::model::{
+    DeviceId, Edit, Effect, FileId, Match, Network, Next, Origin, Output, PortId, PortKind,
+    PortMatch, Rule, Spread, Table, Test,
+};
+use crate::read::ios::config::len_mask;
+use crate::read::ios::quirks::{Quirk, Quirks};
+use crate::read::ios::IpFields as Fields;
+use crate::read::{Notes, ReadError, ReadNoteKind as NoteKind};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+const PORT: usize = 0;
+const FIB: usize = 1;
+const MAX_RECURSION: usize = 8;
+
+struct Builder<'a> {
+    network: &'a mut Network,
+    junos: &'a JunosBox,
+    quirks: &'a Quirks,
+    fields: Fields,
+    device: DeviceId,
+    ports: BTreeMap<String, PortId>,
+    bundles: BTreeMap<&'a str, Vec<&'a Unit>>,
+    files: FxHashMap<String, FileId>,
+    instances: Vec<Option<String>>,
+    notes: Notes,
+}
+
+/// Adds a box to the network.
+///
+/// # Errors
+/// A filter on an interface with statements that we cannot read, or that does not exist.
+pub fn add_box(
+    network: &mut Network,
+    junos: &JunosBox,
+    quirks: &Quirks,
+) -> Result<Notes, ReadError> {
+    let fields = Fields::of(&network.layout)
+        .ok_or_else(|| ReadError::of_box(&junos.name, "the header has no IPv4 fields"))?;
+    let device = network.add_device(&junos.name);
+    network.devices[device.0 as usize].send_back = !quirks.has(Quirk::NeverBack);
+    let mut bundles: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
+    for unit in junos.units.values().filter(|u| !u.down) {
+        if let Some(bundle) = &unit.bundle {
+            bundles.entry(bundle).or_default().push(unit);
+        }
+    }
+    let shown = junos
+        .routes
+        .iter()
+        .flat_map(|(_, r)| r)
+        .map(|r| r.instance.clone());
+    let units = junos.units.values().map(|u| u.instance.clone());
+    let instances: BTreeSet<Option<String>> = shown.chain(units).chain([None]).collect();
+    let mut builder = Builder {
+        network,
+        junos,
+        quirks,
+        fields,
+        device,
+        ports: BTreeMap::new(),
+        bundles,
+        files: FxHashMap::default(),
+        instances: instances.into_iter().collect(),
+        notes: Notes::default(),
+    };
+    builder.add_ports();
+    builder.port_table()?;
+    builder.fib_tables();
+    builder.egress_table()?;
+    Ok(builder.notes)
+}
+
+impl Builder<'_> {
+    fn rule(&mut self, table: usize, rule: Rule) {
+        self.network.devices[self.device.0 as usize].tables[table]
+            .rules
+            .push(rule);
+    }
+
+    fn egress(&self) -> usize {
+        FIB + self.instances.len()
+    }
+
+    fn origin(&mut self, file: &str, line: usize) -> Vec<Origin> {
+        if file.is_empty() {
+            return Vec::new();
+        }
+        let network = &mut *self.network;
+        let file = *self
+            .files
+            .entry(file.to_owned())
+            .or_insert_with(|| network.add_file(file));
+        vec![Origin {
+            file,
+            line: line.max(1) as u32,
+        }]
+    }
+
+    fn add_ports(&mut self) {
+        let names: BTreeSet<&str> = self
+            .junos
+            .units
+            .values()
+            .filter(|u| (u.inet || u.bundle.is_some()) && !is_internal(u.port()))
+            .map(Unit::port)
+            .filter(|p| !p.starts_with("ae"))
+            .collect();
+        for name in names {
+            let id = self
+                .network
+                .add_port(self.device, name, PortKind::Physical, None);
+            self.ports.insert(name.to_owned(), id);
+        }
+        let mut tables = vec!["port".to_owned()];
+        for instance in &self.instances {
+            tables.push(
+                instance
+                    .as_ref()
+                    .map_or("fib".to_owned(), |i| format!("fib {i}")),
+            );
+        }
+        tables.push("egress".to_owned());
+        let tables = tables.into_iter().map(|name| Table {
+            name,
+            rules: Vec::new(),
+        });
+        self.network.devices[self.device.0 as usize].tables = tables.collect();
+    }
+
+    /// Ports and tags by which packets of a unit enter and leave: its own, or those of the
+    /// members of the aggregate.
+    fn exits(&self, unit: &str) -> Vec<(PortId, u16)> {
+        if let Some(members) = self.bundles.get(unit) {
+            let members: Vec<&&Unit> = if self.quirks.has(Quirk::OneBundleMember) {
+                members.iter().rev().take(1).collect()
+            } else {
+                members.iter().collect()
+            };
+            let exit = |m: &&&Unit| self.ports.get(m.port()).map(|p| (*p, m.vlan));
+            return members.iter().filter_map(exit).collect();
+        }
+        match self.junos.units.get(unit) {
+            Some(u) if u.down => Vec::new(),
+            Some(u) => self
+                .ports
+                .get(u.port())
+                .map(|p| (*p, u.vlan))
+                .into_iter()
+                .collect(),
+            None => Vec::new(),
+        }
+    }
+
+    fn vlan_is(&self, vlan: u16) -> Match {
+        Match::any().and(self.fields.vlan, Test::Exact(u128::from(vlan)))
+    }
+
+    fn port_table(&mut self) -> Result<(), ReadError> {
+        let junos = self.junos;
+        for unit in junos.units.values().filter(|u| u.inet && !u.down) {
+            let places = self.exits(&unit.name);
+            if places.is_empty() {
+                continue;
+            }
+            let instance = self
+                .instances
+                .iter()
+                .position(|i| *i == unit.instance)
+                .unwrap_or(0);
+            if let Some(filter) = unit.filter_in.clone() {
+                self.filter(PORT, &filter, unit, &places, (FIB + instance) as u32)?;
+                continue;
+            }
+            for (port, vlan) in places {
+                let next = Next::Table {
+                    table: (FIB + instance) as u32,
+                    port: None,
+                };
+                let rule = Rule {
+                    ports: PortMatch::In(vec![port]),
+                    matching: self.vlan_is(vlan),
+                    effect: Effect::to(Output::new(next)),
+                    origins: self.origin(&unit.origin.0, unit.origin.1),
+                    label: Some(format!("interface {}", unit.name)),
+                };
+                self.rule(PORT, rule);
+            }
+        }
+        Ok(())
+    }
+
+    fn egress_table(&mut self) -> Result<(), ReadError> {
+        let junos = self.junos;
+        let table = self.egress();
+        for unit in junos.units.values().filter(|u| u.inet && !u.down) {
+            if let Some(filter) = unit.filter_out.clone() {
+                let places = self.exits(&unit.name);
+                self.filter(table, &filter, unit, &places, u32::MAX)?;
+            }
+        }
+        let ports: Vec<PortId> = self.ports.values().copied().collect();
+        for port in ports {
+            let rule = Rule {
+                ports: PortMatch::In(vec![port]),
+                matching: Match::any(),
+                effect: Effect::leave(port),
+                origins: Vec::new(),
+                label: None,
+            };
+            self.rule(table, rule);
+        }
+        Ok(())
+    }
+
+    /// The terms of a filter; `onward` is the table after it, or `u32::MAX` to leave the box.
+    fn filter(
+        &mut self,
+        table: usize,
+        name: &str,
+        unit: &Unit,
+        places: &[(PortId, u16)],
+        onward: u32,
+    ) -> Result<(), ReadError> {
+        let (file, filters) = &self.junos.filters;
+        let filter: Filter = filters.get(name).cloned().ok_or_else(|| {
+            let what = format!("filter {name} is applied and does not exist");
+            ReadError::of_port(&self.junos.name, &unit.name, what)
+        })?;
+        let file = file.clone();
+        for &(port, vlan) in places {
+            for term in &filter.terms {
+                if let Some((line, what)) = &term.unusable {
+                    let what = format!("filter {name} on {}: {what}", unit.name);
+                    return Err(ReadError::line(&file, *line, what));
+                }
+                let next = if onward == u32::MAX {
+                    Next::Leave(port)
+                } else {
+                    Next::Table {
+                        table: onward,
+                        port: None,
+                    }
+                };
+                let effect = match term.verdict {
+                    Verdict::Accept => Effect::to(Output::new(next)),
+                    Verdict::Discard => Effect::Drop,
+                    Verdict::NextTerm => continue,
+                };
+                for matching in self.term_matches(term, vlan) {
+                    let rule = Rule {
+                        ports: PortMatch::In(vec![port]),
+                        matching,
+                        effect: effect.clone(),
+                        origins: self.origin(&file, term.line),
+                        label: Some(format!("filter {name} term {}", term.name)),
+                    };
+                    self.rule(table, rule);
+                }
+            }
+            let rule = Rule {
+                ports: PortMatch::In(vec![port]),
+                matching: self.vlan_is(vlan),
+                effect: Effect::Drop,
+                origins: self.origin(&unit.origin.0, unit.origin.1),
+                label: Some(format!("filter {name} implicit discard")),
+            };
+            self.rule(table, rule);
+        }
+        Ok(())
+    }
+
+    fn term_matches(&self, term: &Term, vlan: u16) -> Vec<Match> {
+        let mut matching = self.vlan_is(vlan);
+        let f = self.fields;
+        let prefixes = |list: &[(u32, u8)]| {
+            let test = |&(value, len): &(u32, u8)| Test::Prefix {
+                value: u128::from(value),
+                len,
+            };
+            Test::OneOf(list.iter().map(test).collect())
+        };
+        let ports = |list: &[(u16, u16)]| {
+            let test = |&(lo, hi): &(u16, u16)| Test::Range {
+                lo: u128::from(lo),
+                hi: u128::from(hi),
+            };
+            Test::OneOf(list.iter().map(test).collect())
+        };
+        if !term.sources.is_empty() {
+            matching = matching.and(f.ip_src, prefixes(&term.sources));
+        }
+        if !term.destinations.is_empty() {
+            matching = matching.and(f.ip_dst, prefixes(&term.destinations));
+        }
+        if !term.protocols.is_empty() {
+            let protocols = term.protocols.iter().map(|p| Test::Exact(u128::from(*p)));
+            matching = matching.and(f.ip_proto, Test::OneOf(protocols.collect()));
+        }
+        if !term.source_ports.is_empty() {
+            matching = matching.and(f.tp_src, ports(&term.source_ports));
+        }
+        if !term.destination_ports.is_empty() {
+            matching = matching.and(f.tp_dst, ports(&term.destination_ports));
+        }
+        if !term.established {
+            return vec![matching];
+        }
+        let bit = |mask: u128| {
+            matching
+                .clone()
+                .and(f.tcp_flags, Test::Masked { value: mask, mask })
+        };
+        vec![bit(16), bit(4)]
+    }
+
+    fn fib_tables(&mut self) {
+        let junos = self.junos;
+        for (index, instance) in self.instances.clone().iter().enumerate() {
+            let mut routes: Vec<(&str, Route)> = Vec::new();
+            for (file, list) in &junos.routes {
+                let own = list.iter().filter(|r| r.instance == *instance);
+                routes.extend(own.map(|r| (file.as_str(), r.clone())));
+            }
+            if routes.is_empty() {
+                routes = self.implied_routes(instance.as_ref());
+            }
+            let mut seen = FxHashMap::default();
+            routes.retain(|(_, r)| seen.insert((r.prefix, r.len), ()).is_none());
+            routes.sort_by_key(|(_, r)| std::cmp::Reverse(r.len));
+            let lookup: FxHashMap<(u32, u8), Vec<Hop>> = routes
+                .iter()
+                .map(|(_, r)| ((r.prefix, r.len), r.hops.clone()))
+                .collect();
+            for (file, route) in &routes {
+                let effect = self.effect(&route.hops, &lookup);
+                let mut matching = Match::any();
+                if route.len > 0 {
+                    let value = u128::from(route.prefix);
+                    let test = Test::Prefix {
+                        value,
+                        len: route.len,
+                    };
+                    matching = matching.and(self.fields.ip_dst, test);
+                }
+                let prefix = std::net::Ipv4Addr::from(route.prefix);
+                let rule = Rule {
+                    ports: PortMatch::Any,
+                    matching,
+                    effect,
+                    origins: self.origin(file, route.line),
+                    label: Some(format!("route {prefix}/{}", route.len)),
+                };
+                self.rule(FIB + index, rule);
+            }
+        }
+    }
+
+    /// Connected networks, own addresses and static routes, where no table is shown.
+    fn implied_routes(&mut self, instance: Option<&String>) -> Vec<(&'static str, Route)> {
+        let mut routes = Vec::new();
+        for unit in self
+            .junos
+            .units
+            .values()
+            .filter(|u| u.instance.as_ref() == instance && !u.down)
+        {
+            for &(addr, len) in &unit.addresses {
+                let (name, instance) = (unit.name.clone(), instance.cloned());
+                let own = Route {
+                    prefix: addr,
+                    len: 32,
+                    hops: vec![Hop::Deliver],
+                    line: 0,
+                    instance: instance.clone(),
+                };
+                routes.push(("", own));
+                let prefix = addr & len_mask(len);
+                routes.push((
+                    "",
+                    Route {
+                        prefix,
+                        len,
+                        hops: vec![Hop::Unit(name)],
+                        line: 0,
+                        instance,
+                    },
+                ));
+            }
+        }
+        let statics = &self.junos.static_routes.1;
+        routes.extend(
+            statics
+                .iter()
+                .filter(|r| r.instance.as_ref() == instance)
+                .cloned()
+                .map(|r| ("", r)),
+        );
+        if !routes.is_empty() {
+            let what = "no route table shown: connected and static routes of the configuration";
+            self.notes.of_box(NoteKind::Assumed, what, &self.junos.name);
+        }
+        routes
+    }
+
+    fn effect(&mut self, hops: &[Hop], lookup: &FxHashMap<(u32, u8), Vec<Hop>>) -> Effect {
+        let mut outputs = Vec::new();
+        let mut delivered = false;
+        let mut pending: Vec<(Hop, usize)> = hops.iter().map(|h| (h.clone(), 0)).collect();
+        let table = self.egress() as u32;
+        while let Some((hop, depth)) = pending.pop() {
+            match hop {
+                Hop::Deliver => delivered = true,
+                Hop::Drop => {}
+                Hop::Unit(unit) => {
+                    let exits = self.exits(&unit);
+                    if exits.is_empty() && !is_internal(&unit) {
+                        let what = "route over an interface that is down or unknown: dropped";
+                        self.notes.of_box(NoteKind::Assumed, what, &self.junos.name);
+                    }
+                    for (port, vlan) in exits {
+                        let set = Edit::Set {
+                            field: self.fields.vlan,
+                            value: u128::from(vlan),
+                        };
+                        let output = Output::new(Next::Table {
+                            table,
+                            port: Some(port),
+                        })
+                        .edit(set);
+                        if !outputs.contains(&output) {
+                            outputs.push(output);
+                        }
+                    }
+                }
+                Hop::Via(addr) => {
+                    let found = (0..=32u8)
+                        .rev()
+                        .find_map(|len| lookup.get(&(addr & len_mask(len), len)));
+                    match found.filter(|_| depth < MAX_RECURSION) {
+                        Some(hops) => pending.extend(hops.iter().map(|h| (h.clone(), depth + 1))),
+                        None => {
+                            let what = "no route to a next hop: dropped";
+                            self.notes.of_box(NoteKind::Assumed, what, &self.junos.name);
+                        }
+                    }
+                }
+            }
+        }
+        match (outputs.is_empty(), delivered) {
+            (true, true) => Effect::Deliver,
+            (true, false) => Effect::Drop,
+            (false, _) => Effect::Forward {
+                outputs,
+                spread: Spread::OneOf,
+            },
+        }
+    }
+}
+
+/// Interfaces without a cable.
+fn is_internal(name: &str) -> bool {
+    [
+        "lo0", "irb", "gr-", "lc-", "pfe-", "pfh-", "em", "fxp", "jsrv", "bme", "mt-", "vt-",
+        "sp-", "ip-",
+    ]
+    .iter()
+    .any(|p| name.starts_with(p))
+}
