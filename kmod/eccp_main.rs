@@ -50,6 +50,7 @@ pub(crate) fn remotes() -> &'static remote_index::RemoteIndex {
 /// What the module has registered. Fields are dropped in this order when it is unloaded: first
 /// what lets new work in, last what the work needs.
 struct Eccp {
+    _netlink: Registration,
     _family: Registration,
     _offload: Registration,
     _protocol: Registration,
@@ -72,7 +73,9 @@ impl kernel::Module for Eccp {
         let protocol = registration::protocol()?;
         let offload = registration::offload()?;
         let family = registration::family()?;
+        let netlink = kernel_objects::genl::register()?;
         Ok(Self {
+            _netlink: netlink,
             _family: family,
             _offload: offload,
             _protocol: protocol,

@@ -11,6 +11,7 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use serde::Serialize;
 
+use crate::amount;
 use crate::connection::ConnectionView;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -38,7 +39,7 @@ struct AddressGoneView {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    flows: Option<u32>,
+    flow_id: Option<String>,
 }
 
 impl AddressGoneView {
@@ -50,7 +51,7 @@ impl AddressGoneView {
                 .filter(|index| *index != 0)
                 .map(interface::name),
             reason: gone.reason.map(|reason| reason.to_string()),
-            flows: gone.flows,
+            flow_id: gone.flow_id.map(amount::id),
         }
     }
 }
@@ -124,7 +125,7 @@ impl Line {
         if let Some(gone) = &self.address {
             words.push(gone.address.clone().unwrap_or_else(|| "?".into()));
             words.extend(gone.dev.as_ref().map(|dev| format!("dev {dev}")));
-            words.extend(gone.flows.map(|flows| format!("used by {flows} flows")));
+            words.extend(gone.flow_id.as_ref().map(|id| format!("of flow {id}")));
             words.extend(gone.reason.as_ref().map(|reason| format!("({reason})")));
         }
         if self.event == "lost" {
@@ -228,11 +229,11 @@ mod tests {
     fn an_address_that_is_gone_is_one_line() {
         let gone = AddressGone {
             address: Some("192.0.2.7".parse().unwrap()),
-            flows: Some(2),
+            flow_id: Some(0xa1),
             reason: Some(Reason::AddressLost),
             ..AddressGone::default()
         };
-        insta::assert_snapshot!(line(event(Event::AddressGone(gone))).text(), @"12:34:56.789 address-gone      192.0.2.7 used by 2 flows (address-lost)");
+        insta::assert_snapshot!(line(event(Event::AddressGone(gone))).text(), @"12:34:56.789 address-gone      192.0.2.7 of flow 00000000000000a1 (address-lost)");
     }
 
     #[test]

@@ -25,8 +25,8 @@ Examples:
   eccp-tool settings set policy manual
   eccp-tool settings set encap udp draining-ms 30000
 
-Settings apply to connections that are opened afterwards. \"eccp-tool settings show\"
-prints what this command reads.")]
+Settings apply to open connections too. \"eccp-tool settings show\" prints what this
+command reads.")]
     Set {
         /// A name and its value, as often as wanted
         #[arg(required = true, num_args = 2.., value_names = ["NAME", "VALUE"])]

@@ -2,5 +2,8 @@
 //! What administrators see and change.
 
 pub(crate) mod counters;
+mod describe;
+pub(crate) mod netlink;
 pub(crate) mod notify;
+mod settings;
 pub(crate) mod snapshot;

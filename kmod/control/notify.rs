@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Events for those who watch.
 
+use super::{
+    counters::Count,
+    describe,
+    snapshot::{ConnectionSnapshot, FlowSnapshot},
+};
 use crate::{
     connection::{Connection, State, Why},
-    kernel_objects::sys,
+    kernel_objects::{
+        genl::{self, Writer},
+        sys,
+    },
     proto::event::{CloseReason, MoveFailure},
 };
+use kernel::prelude::*;
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,5 +61,57 @@ pub(crate) mod reason {
     }
 }
 
+impl Report {
+    fn command(self) -> u32 {
+        match self {
+            Self::ConnectionUp => sys::ECCP_CMD_CONNECTION_UP,
+            Self::FlowUp => sys::ECCP_CMD_FLOW_UP,
+            Self::FlowMoving => sys::ECCP_CMD_FLOW_MOVING,
+            Self::FlowMoved => sys::ECCP_CMD_FLOW_MOVED,
+            Self::FlowMoveFailed => sys::ECCP_CMD_FLOW_MOVE_FAILED,
+            Self::FlowClosed => sys::ECCP_CMD_FLOW_CLOSED,
+            Self::ConnectionClosed => sys::ECCP_CMD_CONNECTION_CLOSED,
+            Self::AddressGone => sys::ECCP_CMD_ADDRESS_GONE,
+        }
+    }
+}
+
 /// Tells the watchers of the connection's namespace.
-pub(crate) fn report(_connection: &Connection, _state: &State, _what: Report) {}
+pub(crate) fn report(connection: &Connection, state: &State, what: Report) {
+    let net = &connection.net;
+    if !genl::event_wanted(net.raw) {
+        return;
+    }
+    let command = what.command();
+    let sent = match what {
+        Report::ConnectionUp | Report::ConnectionClosed => {
+            let snapshot = ConnectionSnapshot::take(connection, state);
+            genl::send_event(net.raw, command, |to| describe::connection(to, &snapshot))
+        }
+        _ => match FlowSnapshot::take(connection, state) {
+            Some(flow) if what == Report::AddressGone => {
+                genl::send_event(net.raw, command, |to| address_gone(to, &flow))
+            }
+            Some(flow) => genl::send_event(net.raw, command, |to| describe::flow(to, &flow)),
+            None => Err(ENOENT),
+        },
+    };
+    if sent.is_err() {
+        net.counters.add(Count::EVENTS_LOST);
+    }
+}
+
+/// The address that the flow used.
+fn address_gone(to: &mut Writer, flow: &FlowSnapshot) -> Result {
+    describe::address(
+        to,
+        sys::ECCP_A_ADDRESS_GONE_IPV4,
+        sys::ECCP_A_ADDRESS_GONE_IPV6,
+        &flow.path.local,
+    )?;
+    if flow.path.ifindex != 0 {
+        to.u32(sys::ECCP_A_ADDRESS_GONE_IFINDEX, flow.path.ifindex)?;
+    }
+    describe::reason(to, sys::ECCP_A_ADDRESS_GONE_REASON, flow.reason)?;
+    to.uint(sys::ECCP_A_ADDRESS_GONE_FLOW_ID, flow.local_id)
+}

@@ -12,6 +12,13 @@ use kernel::{
 /// Something registered; dropping it takes it back.
 pub(crate) struct Registration(unsafe extern "C" fn());
 
+impl Registration {
+    /// `undo` is the counterpart of a registration that succeeded.
+    pub(super) fn new(undo: unsafe extern "C" fn()) -> Self {
+        Self(undo)
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         // SAFETY: the counterpart of a registration that succeeded, called once.

@@ -234,4 +234,6 @@ void shim_sha256(const struct shim_slice *parts, size_t n, u8 *out);
 void shim_hmac_sha256(const u8 *key, size_t key_len, const struct shim_slice *parts, size_t n, u8 *out);
 bool shim_equal(const u8 *a, const u8 *b, size_t len);
 
+#include "shim_genl.h"
+
 #endif

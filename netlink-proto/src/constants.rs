@@ -43,7 +43,7 @@ values! {
         13 "flow-closed" FlowClosed,
         #[doc = "A connection is over."]
         14 "connection-closed" ConnectionClosed,
-        #[doc = "A local address that flows use is gone."]
+        #[doc = "The local address of a flow is gone."]
         15 "address-gone" AddressGone,
     }
 }

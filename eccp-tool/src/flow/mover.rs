@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use eccp_netlink::event::Event;
 use eccp_netlink::flow::{Flow, Target};
-use eccp_netlink::{Client, Command, Monitor, Notice};
+use eccp_netlink::{Client, Command, FlowState, Monitor, Notice};
 use serde::Serialize;
 
 use super::{find, FlowView, Move};
@@ -126,13 +126,15 @@ fn finish(
 
 fn settled(client: &mut Client, id: u64) -> Result<Flow, Failure> {
     let flow = client.flow(id)?;
-    Ok(match flow.candidate {
-        // A move that is under way has not ended; version 0 tells nothing.
-        Some(_) => Flow {
-            local_version: Some(0),
-            ..flow
-        },
-        None => flow,
+    let under_way = flow.state.is_some_and(|state| {
+        use FlowState as S;
+        !matches!(state, S::Established | S::RsynRcvd)
+    });
+    // A move that is under way has not ended: its version tells nothing.
+    let local_version = flow.local_version.filter(|_| !under_way);
+    Ok(Flow {
+        local_version,
+        ..flow
     })
 }
 

@@ -15,9 +15,9 @@ attributes! {
         2 "ipv6" Ipv6(Ipv6Addr),
         #[doc = "Interface that had it."]
         3 "ifindex" Ifindex(u32),
-        #[doc = "Whether the address was removed or its link went down."]
+        #[doc = "Why the address is gone."]
         4 "reason" Reason(Reason),
-        #[doc = "Flows that used it."]
-        5 "flows" Flows(u32),
+        #[doc = "Local ID of the flow that used it."]
+        5 "flow-id" FlowId(u64),
     }
 }

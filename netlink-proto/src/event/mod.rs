@@ -20,10 +20,10 @@ pub struct AddressGone {
     pub address: Option<IpAddr>,
     /// Interface that had it.
     pub ifindex: Option<u32>,
-    /// Whether the address was removed or its link went down.
+    /// Why the address is gone.
     pub reason: Option<Reason>,
-    /// Flows that used it.
-    pub flows: Option<u32>,
+    /// Local ID of the flow that used it.
+    pub flow_id: Option<u64>,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
 }
@@ -37,7 +37,7 @@ impl From<Vec<AddressGoneAttribute>> for AddressGone {
                 AddressGoneAttribute::Ipv6(value) => gone.address = Some(value.into()),
                 AddressGoneAttribute::Ifindex(value) => gone.ifindex = Some(value),
                 AddressGoneAttribute::Reason(value) => gone.reason = Some(value),
-                AddressGoneAttribute::Flows(value) => gone.flows = Some(value),
+                AddressGoneAttribute::FlowId(value) => gone.flow_id = Some(value),
                 AddressGoneAttribute::Other(other) => gone.other.push(other),
             }
         }

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The settings of a namespace as netlink attributes. Their ranges are in the specification,
+//! and checked before a request arrives here.
+
+use crate::{
+    kernel_objects::{
+        genl::{Request, Writer},
+        sys,
+    },
+    netns::{Config, Net},
+    proto::{
+        settings::{Encapsulation, Policy},
+        time::Duration,
+    },
+};
+use kernel::{prelude::*, sync::Arc};
+
+/// The attributes of all settings.
+pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
+    let core = &config.core;
+    let encap = match core.encapsulation {
+        Encapsulation::Native => sys::eccp_encap_ECCP_ENCAP_NATIVE,
+        Encapsulation::Udp => sys::eccp_encap_ECCP_ENCAP_UDP,
+        Encapsulation::Auto => sys::eccp_encap_ECCP_ENCAP_AUTO,
+    };
+    let policy = match core.policy {
+        Policy::Manual => sys::eccp_policy_ECCP_POLICY_MANUAL,
+        Policy::FailOver => sys::eccp_policy_ECCP_POLICY_FAILOVER,
+        Policy::Prefer => sys::eccp_policy_ECCP_POLICY_PREFER,
+    };
+    to.u32(sys::ECCP_A_SETTINGS_ENCAP, encap)?;
+    to.u16(sys::ECCP_A_SETTINGS_UDP_PORT, core.udp_port)?;
+    to.u32(sys::ECCP_A_SETTINGS_POLICY, policy)?;
+    to.u32(sys::ECCP_A_SETTINGS_GIVE_UP_MS, millis(core.give_up))?;
+    to.u32(sys::ECCP_A_SETTINGS_HALF_OPEN_MS, millis(core.half_open))?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_PLANNED_MOVE_MS,
+        millis(core.planned_move),
+    )?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_NO_ADDRESS_MS,
+        core.no_address.map_or(0, millis),
+    )?;
+    to.u32(sys::ECCP_A_SETTINGS_DRAINING_MS, millis(core.draining))?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_PREFER_DELAY_MS,
+        millis(core.prefer_delay),
+    )?;
+    to.u32(sys::ECCP_A_SETTINGS_CONTROL_RATE, core.control_rate)?;
+    to.u32(sys::ECCP_A_SETTINGS_MAX_CONNECTIONS, config.max_connections)?;
+    to.u32(sys::ECCP_A_SETTINGS_MAX_HALF_OPEN, config.max_half_open)
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Applies a request: all of it, or nothing. Errors: EADDRINUSE when the UDP port is taken.
+pub(crate) fn change(request: &Request, net: &Arc<Net>) -> Result {
+    let mut config = net.config();
+    read(request, &mut config);
+    net.set_config(&config).map_err(|error| {
+        let port = request.attr(sys::ECCP_A_SETTINGS_UDP_PORT);
+        request.refuse(
+            error,
+            c"the UDP port cannot be opened in this namespace",
+            port,
+        )
+    })
+}
+
+fn read(request: &Request, config: &mut Config) {
+    let number = |kind| request.attr(kind).map(|attr| attr.number() as u32);
+    let time = |kind| number(kind).map(|ms| Duration::from_millis(ms.into()));
+    let core = &mut config.core;
+    if let Some(encap) = number(sys::ECCP_A_SETTINGS_ENCAP) {
+        core.encapsulation = match encap {
+            sys::eccp_encap_ECCP_ENCAP_NATIVE => Encapsulation::Native,
+            sys::eccp_encap_ECCP_ENCAP_UDP => Encapsulation::Udp,
+            _ => Encapsulation::Auto,
+        };
+    }
+    if let Some(policy) = number(sys::ECCP_A_SETTINGS_POLICY) {
+        core.policy = match policy {
+            sys::eccp_policy_ECCP_POLICY_MANUAL => Policy::Manual,
+            sys::eccp_policy_ECCP_POLICY_FAILOVER => Policy::FailOver,
+            _ => Policy::Prefer,
+        };
+    }
+    if let Some(port) = number(sys::ECCP_A_SETTINGS_UDP_PORT) {
+        core.udp_port = port as u16;
+    }
+    if let Some(ms) = number(sys::ECCP_A_SETTINGS_NO_ADDRESS_MS) {
+        core.no_address = (ms != 0).then(|| Duration::from_millis(ms.into()));
+    }
+    let times = [
+        (sys::ECCP_A_SETTINGS_GIVE_UP_MS, &mut core.give_up),
+        (sys::ECCP_A_SETTINGS_HALF_OPEN_MS, &mut core.half_open),
+        (sys::ECCP_A_SETTINGS_PLANNED_MOVE_MS, &mut core.planned_move),
+        (sys::ECCP_A_SETTINGS_DRAINING_MS, &mut core.draining),
+        (sys::ECCP_A_SETTINGS_PREFER_DELAY_MS, &mut core.prefer_delay),
+    ];
+    for (kind, setting) in times {
+        if let Some(value) = time(kind) {
+            *setting = value;
+        }
+    }
+    let numbers = [
+        (sys::ECCP_A_SETTINGS_CONTROL_RATE, &mut core.control_rate),
+        (
+            sys::ECCP_A_SETTINGS_MAX_CONNECTIONS,
+            &mut config.max_connections,
+        ),
+        (
+            sys::ECCP_A_SETTINGS_MAX_HALF_OPEN,
+            &mut config.max_half_open,
+        ),
+    ];
+    for (kind, setting) in numbers {
+        if let Some(value) = number(kind) {
+            *setting = value;
+        }
+    }
+}
