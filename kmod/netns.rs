@@ -100,9 +100,7 @@ impl Net {
         }
         *self.config.lock() = *new;
         drop(open);
-        for flow in self.flows() {
-            flow.connection.set_settings(&new.core);
-        }
+        self.for_each_flow(|flow| flow.connection.set_settings(&new.core));
         Ok(())
     }
 
@@ -116,9 +114,9 @@ impl Net {
         Ok(())
     }
 
-    /// The flows of the namespace.
-    pub(crate) fn flows(&self) -> KVec<Arc<Flow>> {
-        crate::flows().select(|flow| flow.connection.net.raw == self.raw)
+    /// Calls `f` with every flow of the namespace.
+    pub(crate) fn for_each_flow(&self, f: impl FnMut(Arc<Flow>)) {
+        crate::flows().for_each(|flow| flow.connection.net.raw == self.raw, f);
     }
 
     /// Counts a new connection; `false` if the namespace has all that it may have.
@@ -221,22 +219,12 @@ impl Net {
     /// Tells every connection which addresses there are now.
     pub(crate) fn addresses_changed(&self) {
         let addresses = self.addresses();
-        for flow in self.flows() {
-            flow.connection.addresses_changed(&addresses);
-        }
+        self.for_each_flow(|flow| flow.connection.addresses_changed(&addresses));
     }
 
     /// Ends everything in a namespace that is going away.
     pub(crate) fn close(&self) {
-        loop {
-            let flows = self.flows();
-            if flows.is_empty() {
-                break;
-            }
-            for flow in flows {
-                Connection::end_with_namespace(&flow.connection);
-            }
-        }
+        self.for_each_flow(|flow| Connection::end_with_namespace(&flow.connection));
         work::settle();
     }
 }

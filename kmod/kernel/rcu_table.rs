@@ -157,18 +157,33 @@ impl<T: Entry> RcuTable<T> {
         }
     }
 
-    /// Shares of all entries that `wanted` selects.
-    pub(crate) fn select(&self, mut wanted: impl FnMut(&T) -> bool) -> KVec<Arc<T>> {
-        let mut list = KVec::new();
-        for bucket in 0..self.buckets.len() {
+    /// Calls `f` with a share of every entry that `wanted` selects. `f` may sleep, and may take
+    /// entries out.
+    pub(crate) fn for_each(&self, wanted: impl Fn(&T) -> bool, mut f: impl FnMut(Arc<T>)) {
+        let mut skip = 0;
+        let mut bucket = 0;
+        while bucket < self.buckets.len() {
+            let mut some = KVec::new();
+            let mut seen = 0usize;
+            let mut more = false;
             self.each_in(bucket, |entry| {
-                if wanted(entry) {
-                    // A list that cannot grow is shorter; callers repeat until it is empty.
-                    let _ = list.push(Self::share(entry), GFP_ATOMIC);
+                if !wanted(entry) {
+                    return;
                 }
+                if seen >= skip && !more {
+                    // What does not fit into memory now is for the next round.
+                    more = some.push(Self::share(entry), GFP_ATOMIC).is_err();
+                }
+                seen = seen.saturating_add(1);
             });
+            if more && some.is_empty() {
+                // Nothing at all fits: give others a chance to free memory.
+                rcu::synchronize_rcu();
+            }
+            skip = if more { skip.saturating_add(some.len()) } else { 0 };
+            bucket += usize::from(!more);
+            some.into_iter().for_each(&mut f);
         }
-        list
     }
 }
 
@@ -176,11 +191,14 @@ impl<T: Entry> RcuTable<T> {
 impl<T: Entry> PinnedDrop for RcuTable<T> {
     fn drop(self: Pin<&mut Self>) {
         // Every namespace has taken its entries out by now.
-        for entry in self.select(|_| true) {
-            if let Some(removed) = self.remove(&entry) {
-                rcu::synchronize_rcu();
-                drop(removed);
-            }
-        }
+        self.for_each(
+            |_| true,
+            |entry| {
+                if let Some(removed) = self.remove(&entry) {
+                    rcu::synchronize_rcu();
+                    drop(removed);
+                }
+            },
+        );
     }
 }

@@ -148,6 +148,12 @@ impl Listener {
             .retain(|c| !Arc::ptr_eq(c, connection));
     }
 
+    /// Whether as many connections wait for accept() as may.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.state.lock();
+        state.accepted.len() >= state.backlog
+    }
+
     /// The oldest connection that nobody accepted yet.
     pub(crate) fn next(&self) -> Option<Arc<Connection>> {
         self.state.lock().accepted.remove(0).ok()

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The ends of endpoints, flows and connections.
+
+use super::{
+    state::{Endpoint, State},
+    Connection,
+};
+use crate::{
+    control::{
+        counters::Count,
+        notify::{self, Report},
+    },
+    flow::{Flow, Stage},
+    kernel_objects::{
+        crypto::{now, KernelHost},
+        unpin_module,
+    },
+    proto::{
+        address::Path,
+        event::{CloseReason, Command},
+        time::Duration,
+        wire::Reason,
+    },
+};
+use kernel::{prelude::*, sync::Arc};
+
+/// How long a closed socket waits for the peer's FIN once its own data is acknowledged.
+const FIN_WAIT: Duration = Duration::from_secs(60);
+
+impl Connection {
+    /// Ends the connection with an RST to the peer; whoever waits sees `err`.
+    pub(super) fn abort(self: &Arc<Self>, state: &mut State, host: &mut KernelHost, err: Error) {
+        if let Some(flow) = state.flow.clone() {
+            if matches!(state.endpoint, Endpoint::Adopted) {
+                flow.endpoint.abort(err);
+            }
+            let _ = state.core.handle_command(
+                host,
+                Command::Abort {
+                    flow: flow.index,
+                    reason: Reason::Aborted,
+                },
+            );
+        }
+        if state.endpoint == Endpoint::Waiting {
+            state.fail(err);
+        }
+    }
+
+    /// Aborts a connection that nobody accepted.
+    pub(crate) fn abort_unaccepted(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        let mut host = KernelHost::new();
+        state.listener = None;
+        self.abort(&mut state, &mut host, ECONNABORTED);
+        self.look_after(&mut state, &mut host);
+        self.drive(&mut state, &mut host);
+    }
+
+    /// Looks whether TCP is done, and after an endpoint that has no user any more.
+    pub(super) fn look_after(self: &Arc<Self>, state: &mut State, host: &mut KernelHost) {
+        let Some(flow) = state.flow.clone() else {
+            return;
+        };
+        if state.endpoint == Endpoint::Adopted {
+            if flow.stage() == Stage::Open {
+                flow.endpoint.deliver_held();
+            }
+            if flow.endpoint.is_closed() {
+                self.endpoint_closed(state, host, &flow);
+            } else if state.look_at.is_some_and(|at| at <= now()) {
+                if flow.endpoint.is_half_closed() {
+                    // Nobody will read what the peer may still send.
+                    flow.endpoint.abort(ETIMEDOUT);
+                }
+                state.look_at = Some(now().after(FIN_WAIT));
+            }
+        }
+        if state.endpoint == Endpoint::Closed && state.user.is_none() && state.listener.is_none() {
+            state.endpoint = Endpoint::Released;
+            state.look_at = None;
+            flow.settle_endpoint();
+        }
+    }
+
+    /// TCP is done: from now on the flow answers for it.
+    pub(super) fn endpoint_closed(
+        self: &Arc<Self>,
+        state: &mut State,
+        host: &mut KernelHost,
+        flow: &Arc<Flow>,
+    ) {
+        flow.set_stage(Stage::Draining);
+        let tail = flow.endpoint.tail();
+        state.endpoint = Endpoint::Closed;
+        let timed_out = i32::from(tail.error) == -ETIMEDOUT.to_errno();
+        let command = if timed_out {
+            Command::Abort {
+                flow: flow.index,
+                reason: Reason::Aborted,
+            }
+        } else {
+            Command::Close { flow: flow.index }
+        };
+        state.tail = Some(tail);
+        // A core that is aborted or drained already has nothing more to do.
+        let _ = state.core.handle_command(host, command);
+    }
+
+    /// The readers of the closed endpoint are gone.
+    pub(crate) fn endpoint_settled(self: &Arc<Self>, flow: &Arc<Flow>) {
+        flow.endpoint.release();
+        let mut state = self.state.lock();
+        if state.finished {
+            state.flow = None;
+        }
+        drop(state);
+        unpin_module();
+    }
+
+    /// The socket is being closed. `hard`: SO_LINGER with no time, which resets.
+    pub(crate) fn release_user(self: &Arc<Self>, hard: bool) {
+        let mut state = self.state.lock();
+        let mut host = KernelHost::new();
+        let flow = state.flow.clone();
+        match (state.endpoint, flow) {
+            (Endpoint::Adopted | Endpoint::Closed, Some(flow)) => {
+                if state.endpoint == Endpoint::Adopted {
+                    if hard || flow.endpoint.has_unread() {
+                        flow.endpoint.abort(ECONNRESET);
+                    } else {
+                        flow.endpoint.shutdown();
+                    }
+                    state.look_at = Some(now().after(FIN_WAIT));
+                }
+                flow.endpoint.detach();
+                state.user = None;
+                self.look_after(&mut state, &mut host);
+            }
+            _ => {
+                state.user = None;
+                self.abort(&mut state, &mut host, ECONNABORTED);
+            }
+        }
+        self.drive(&mut state, &mut host);
+    }
+
+    /// Whether all that was sent has been acknowledged, for SO_LINGER.
+    pub(crate) fn is_flushed(&self) -> bool {
+        let state = self.state.lock();
+        match (&state.flow, state.endpoint) {
+            (Some(flow), Endpoint::Adopted) => flow.endpoint.is_flushed(),
+            _ => true,
+        }
+    }
+
+    /// Sends FIN, for SO_LINGER, while the socket stays attached.
+    pub(crate) fn shutdown(&self) {
+        let flow = {
+            let state = self.state.lock();
+            match (&state.flow, state.endpoint) {
+                (Some(flow), Endpoint::Adopted) => flow.clone(),
+                _ => return,
+            }
+        };
+        flow.endpoint.shutdown();
+    }
+
+    /// The flow is over for the core: it leaves the table.
+    pub(super) fn finish(self: &Arc<Self>, state: &mut State, reason: CloseReason) {
+        if state.finished {
+            return;
+        }
+        state.why = notify::reason::of_close(reason);
+        notify::report(self, state, Report::FlowClosed);
+        notify::report(self, state, Report::ConnectionClosed);
+        state.finished = true;
+        state.leave_half_open(&self.net);
+        let err = errno_of(reason);
+        if state.endpoint == Endpoint::Waiting {
+            self.net.counters.add(Count::CONNECT_FAILURES);
+            state.fail(err);
+            state.tcp = None;
+        }
+        if let Some(listener) = state.listener.take() {
+            listener.forget(self);
+        }
+        if let Some(flow) = state.flow.clone() {
+            if state.endpoint == Endpoint::Adopted {
+                flow.endpoint.suspend(&state.applied.unwrap_or(Path::NONE));
+                flow.endpoint.abort(err);
+                flow.set_stage(Stage::Draining);
+                state.endpoint = Endpoint::Closed;
+                self.net.counters.add(Count::FLOWS_CLOSED);
+            } else if state.endpoint != Endpoint::Waiting {
+                self.net.counters.add(Count::FLOWS_CLOSED);
+            }
+            crate::remotes().remove(&flow);
+            flow.leave();
+            match state.endpoint {
+                Endpoint::Closed if state.user.is_none() => {
+                    state.endpoint = Endpoint::Released;
+                    flow.settle_endpoint();
+                }
+                Endpoint::Closed => {}
+                Endpoint::Waiting | Endpoint::Adopted | Endpoint::Released => state.flow = None,
+            }
+        }
+        self.net.dismiss();
+        self.work.disarm(self);
+    }
+
+    /// Ends the connection with its namespace, without a word to the peer.
+    pub(crate) fn end_with_namespace(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        state.user = None;
+        state.listener = None;
+        self.finish(&mut state, CloseReason::Aborted);
+    }
+}
+
+/// What a user of the connection is told of its end.
+fn errno_of(reason: CloseReason) -> Error {
+    match reason {
+        CloseReason::Drained | CloseReason::Aborted => ECONNABORTED,
+        CloseReason::Refused(_) => ECONNREFUSED,
+        CloseReason::Reset(_) => ECONNRESET,
+        CloseReason::TimedOut => ETIMEDOUT,
+        CloseReason::NoAddress => EADDRNOTAVAIL,
+        CloseReason::VersionMismatch => EPROTONOSUPPORT,
+        CloseReason::VersionsExhausted => EOVERFLOW,
+    }
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A connection: the protocol core's, driven by packets, timers and system calls.
+//!
+//! This file begins connections and takes what comes for them. `drive` carries out what the core
+//! wants, `close` ends endpoints and flows, `state` is what the lock guards.
+
+mod close;
+mod drive;
+mod state;
+
+use crate::{
+    control::{counters::Count, snapshot::FlowSnapshot},
+    flow::Flow,
+    kernel_objects::{
+        crypto::KernelHost,
+        endpoint::{self, Tcp},
+        outer::Outer,
+        skb::Skb,
+        sys::eccp_info,
+        work::{Task, Work},
+    },
+    netns::Net,
+    proto::{
+        address::{Bound, LocalAddress, RemoteAddr, RxInfo},
+        auth::Role,
+        connection::{Accept, Connect},
+        event::{Command, FlowIndex, Refused},
+        service::Service,
+        settings::Settings,
+        wire::{Packet, INNER_TCP},
+    },
+    socket::{address::Name, listener::Listener},
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+};
+pub(crate) use state::{State, Why};
+use state::{empty_core, Endpoint};
+
+/// Bits of the TCP header's flag byte.
+const TCP_FIN: u8 = 0x01;
+const TCP_RST: u8 = 0x04;
+
+/// A connection with its one data-carrying flow.
+#[pin_data]
+pub(crate) struct Connection {
+    /// A number that names the connection on this host.
+    pub(crate) id: u64,
+    pub(crate) net: Arc<Net>,
+    /// User ID of the owner of the socket.
+    pub(crate) uid: u32,
+    work: Work,
+    #[pin]
+    state: Mutex<State>,
+}
+
+/// What a new client connection wants.
+pub(crate) struct Target<'a> {
+    pub(crate) service: Service,
+    pub(crate) remote: RemoteAddr,
+    pub(crate) bound: Bound,
+    pub(crate) psk: Option<&'a [u8; 32]>,
+}
+
+impl Connection {
+    fn new(net: &Arc<Net>, id: u64, uid: u32, state: State) -> Result<Arc<Self>> {
+        let work = Work::new()?;
+        let connection = Arc::pin_init(
+            pin_init!(Self {
+                id,
+                net: net.clone(),
+                uid,
+                work,
+                state <- new_mutex!(state, "eccp_connection"),
+            }),
+            GFP_KERNEL,
+        )?;
+        connection.work.own(&connection, Task::Connection);
+        Ok(connection)
+    }
+
+    /// Begins to connect: the SYN is on its way when this returns. Errors: EAGAIN when the
+    /// namespace has all the connections that it may have; ENOMEM; no route.
+    pub(crate) fn connect(net: &Arc<Net>, user: &Outer, target: &Target<'_>) -> Result<Arc<Self>> {
+        let core = empty_core()?;
+        let tcp = user.take_tcp().ok_or(EINVAL)?;
+        let local = tcp.offer(first_mtu());
+        let transport = endpoint::transport_to_wire(&local);
+        let mut state = State::new(core, tcp, local);
+        state.user = Some(user.clone());
+        let config = net.config();
+        let addresses = net.addresses();
+        let mut host = KernelHost::new();
+        let index = state.core.connect(
+            &mut host,
+            &config.core,
+            &Connect {
+                service: target.service,
+                inner: INNER_TCP,
+                remotes: &[target.remote],
+                local: &addresses,
+                bound: target.bound,
+                transport,
+                psk: target.psk,
+            },
+        );
+        state.with_psk = target.psk.is_some();
+        let made = Self::register(net, user.uid(), index, state);
+        if let Ok(connection) = &made {
+            let mut state = connection.state.lock();
+            connection.drive(&mut state, &mut host);
+        }
+        made
+    }
+
+    /// Answers a first SYN. Errors: the counter of the reason why not.
+    pub(crate) fn accept(
+        net: &Arc<Net>,
+        listener: &Arc<Listener>,
+        packet: &Packet<'_>,
+        rx: &RxInfo,
+    ) -> core::result::Result<(), Count> {
+        let no_memory = |_| Count::DROP_NO_MEMORY;
+        let user = listener.user().ok_or(Count::DROP_SERVICE)?;
+        if listener.is_full() {
+            // The client asks again, as with TCP.
+            return Err(Count::DROP_BACKLOG);
+        }
+        if !net.admit_half_open() {
+            // Counted there.
+            return Ok(());
+        }
+        let made = empty_core().map_err(no_memory).and_then(|core| {
+            let tcp = Tcp::new(net.raw).map_err(no_memory)?;
+            tcp.inherit(&user);
+            let local = tcp.offer(first_mtu());
+            let transport = endpoint::transport_to_wire(&local);
+            let mut state = State::new(core, tcp, local);
+            let addresses = net.addresses();
+            let psk = listener.psk();
+            let index = state.core.accept(
+                &mut KernelHost::new(),
+                &net.config().core,
+                packet,
+                rx,
+                &Accept {
+                    local: &addresses,
+                    transport,
+                    psk: psk.as_ref(),
+                },
+            )?;
+            state.with_psk = psk.is_some();
+            state.listener = Some(listener.clone());
+            state.half_open = true;
+            Self::register(net, user.uid(), index, state).map_err(no_memory)
+        });
+        let connection = made.inspect_err(|_| net.dismiss_half_open())?;
+        listener.watch(&connection, packet);
+        let mut state = connection.state.lock();
+        connection.drive(&mut state, &mut KernelHost::new());
+        Ok(())
+    }
+
+    /// Puts the connection's flow into the table.
+    fn register(
+        net: &Arc<Net>,
+        uid: u32,
+        index: FlowIndex,
+        state: State,
+    ) -> Result<Arc<Self>> {
+        if !net.admit() {
+            return Err(EAGAIN);
+        }
+        let local_id = state.core.flow(index).map_or(0, |flow| flow.local_id());
+        let undo = |e| {
+            net.dismiss();
+            e
+        };
+        let connection = Self::new(net, local_id, uid, state).map_err(undo)?;
+        let flow = match Flow::new(local_id, index, &connection) {
+            Ok(flow) => flow,
+            Err(e) => return Err(undo(e)),
+        };
+        if crate::flows().insert(flow.clone()).is_err() {
+            return Err(undo(EAGAIN));
+        }
+        connection.state.lock().flow = Some(flow);
+        Ok(connection)
+    }
+
+    /// Runs the connection's work soon. May be called in softirq.
+    pub(crate) fn kick(self: &Arc<Self>) {
+        self.work.arm(self, 0);
+    }
+
+    /// Timers, and what softirq left to do.
+    pub(crate) fn run(self: Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.finished {
+            return;
+        }
+        let mut host = KernelHost::new();
+        state.core.handle_timeout(&mut host);
+        self.look_after(&mut state, &mut host);
+        self.drive(&mut state, &mut host);
+    }
+
+    /// A control packet for a flow of this connection. Errors: the counter of the reason why it
+    /// had no effect.
+    pub(crate) fn control(
+        self: &Arc<Self>,
+        rx: &RxInfo,
+        packet: &[u8],
+    ) -> core::result::Result<(), Count> {
+        let mut state = self.state.lock();
+        if state.finished {
+            return Err(Count::DROP_CLOSED);
+        }
+        let mut host = KernelHost::new();
+        let result = state.core.handle_packet(&mut host, rx, packet);
+        self.drive(&mut state, &mut host);
+        result.map_err(Count::from)
+    }
+
+    /// A data packet for a flow that TCP is done with: a repeated FIN is acknowledged again.
+    pub(crate) fn late_data(
+        self: &Arc<Self>,
+        flow: &Flow,
+        rx: &RxInfo,
+        skb: &Skb,
+    ) -> core::result::Result<(), Count> {
+        let mut state = self.state.lock();
+        if state.finished {
+            return Err(Count::DROP_CLOSED);
+        }
+        let (flags, _, tsval) = skb.tcp_flags();
+        if state.core.wants_data_notice(flow.index) && flags & TCP_RST == 0 {
+            let mut host = KernelHost::new();
+            let result = state
+                .core
+                .handle_data(&mut host, flow.index, rx, skb.len());
+            self.drive(&mut state, &mut host);
+            return result.map_err(Count::from);
+        }
+        let (Some(tail), Some(path)) = (&state.tail, state.core.data_path(flow.index)) else {
+            return Err(Count::DROP_CLOSED);
+        };
+        if flags & TCP_FIN == 0 {
+            return Err(Count::DROP_CLOSED);
+        }
+        self.net.counters.add(Count::DRAINING_ANSWERS);
+        flow.endpoint
+            .tail_ack(self.net.raw, &path, tail, tsval)
+            .map_err(|_| Count::DROP_NO_ROUTE)
+    }
+
+    /// The local addresses are these now.
+    pub(crate) fn addresses_changed(self: &Arc<Self>, addresses: &[LocalAddress]) {
+        let mut state = self.state.lock();
+        if state.finished || state.on_host_itself() {
+            return;
+        }
+        let mut host = KernelHost::new();
+        for _ in 0..state.core.handle_addresses(&mut host, addresses) {
+            self.net.counters.add(Count::DROP_LIMIT_ADDRESSES);
+        }
+        self.drive(&mut state, &mut host);
+    }
+
+    /// Moves the flow to another local address; the version of the move.
+    pub(crate) fn move_to(
+        self: &Arc<Self>,
+        to: LocalAddress,
+        why: Why,
+    ) -> core::result::Result<u64, Refused> {
+        let mut state = self.state.lock();
+        let Some(flow) = state.flow.clone().filter(|_| !state.finished) else {
+            return Err(Refused::Closing);
+        };
+        let mut host = KernelHost::new();
+        // The set may have changed a moment ago, and the notice be still on its way.
+        let addresses = self.net.addresses();
+        let _ = state.core.handle_addresses(&mut host, &addresses);
+        state.why = why;
+        let to = state.pick(to, &addresses);
+        let result = state.core.handle_command(
+            &mut host,
+            Command::Move {
+                flow: flow.index,
+                to,
+            },
+        );
+        self.drive(&mut state, &mut host);
+        if let Err(refused) = result {
+            self.net.counters.add(Count::REFUSED_MOVES);
+            return Err(refused);
+        }
+        Ok(state.core.flow(flow.index).map_or(0, |f| f.version()))
+    }
+
+    /// Other settings for a connection that exists.
+    pub(crate) fn set_settings(&self, settings: &Settings) {
+        self.state.lock().core.set_settings(settings);
+    }
+
+    /// Name of this end or of the peer's; `None` before there is a path.
+    pub(crate) fn name(&self, peer: bool) -> Option<Name> {
+        let state = self.state.lock();
+        let path = state.core.flows().next().map(|(_, flow)| *flow.path())?;
+        let served = state.core.role() == Role::Server;
+        let addr = if peer { path.remote } else { path.local };
+        // Only the server's end has a service.
+        let service = match served != peer {
+            true => *state.core.service(),
+            false => Service::Port(0),
+        };
+        (state.endpoint != Endpoint::Waiting).then_some(Name {
+            service,
+            addr,
+            scope: 0,
+        })
+    }
+
+    /// What ECCP_INFO reads; `None` when the flow is gone.
+    pub(crate) fn info(&self) -> Option<eccp_info> {
+        let state = self.state.lock();
+        FlowSnapshot::take(self, &state).map(|flow| flow.info(&state))
+    }
+
+    /// Calls `f` with the state, for those who show it.
+    pub(crate) fn with_state<R>(&self, f: impl FnOnce(&State) -> R) -> R {
+        f(&self.state.lock())
+    }
+
+    /// Gives an accepted connection to the socket that accept() made for it. Errors:
+    /// ECONNABORTED if it is over already.
+    pub(crate) fn give_to(self: &Arc<Self>, user: &Outer) -> Result {
+        let mut state = self.state.lock();
+        let Some(flow) = state.flow.clone().filter(|_| !state.finished) else {
+            return Err(ECONNABORTED);
+        };
+        flow.endpoint.attach(user);
+        state.user = Some(user.clone());
+        state.listener = None;
+        Ok(())
+    }
+}
+
+/// The MTU that an endpoint offers before its path is known, in bytes; path MTU discovery does
+/// the rest.
+fn first_mtu() -> u32 {
+    u32::from(u16::MAX)
+}
