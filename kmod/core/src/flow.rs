@@ -5,7 +5,7 @@
 //! address (settled, absent, moving) and the peer's (proven, or announced and not yet proven).
 //! [`Flow::state`] names the product.
 
-use super::address::{Family, LocalAddress, Path};
+use super::address::{IpAddr128, LocalAddress, Path};
 use super::candidate::Candidates;
 use super::event::FlowIndex;
 use super::time::Instant;
@@ -118,8 +118,9 @@ pub struct Flow {
     pub(super) burst: Burst,
     /// When the latest answer to a SYN or RSYN of ours settled the path.
     pub(super) settled_at: Instant,
-    /// Family of the address at which it settled.
-    pub(super) settled_family: Family,
+    /// The address of ours that the current version stands for. It is that of the path, unless
+    /// the peer has moved to the other family since and we have followed it there.
+    pub(super) announced: IpAddr128,
     pub(super) prefer_at: Option<Instant>,
     pub(super) drain_until: Option<Instant>,
     pub(super) rtt: Rtt,
@@ -162,7 +163,7 @@ impl Flow {
             answer: None,
         },
         settled_at: Instant(0),
-        settled_family: Family::V4,
+        announced: IpAddr128::UNSPECIFIED,
         prefer_at: None,
         drain_until: None,
         rtt: Rtt::UNKNOWN,

@@ -92,6 +92,7 @@ impl Connection {
         flow.remote_id = syn.sender;
         flow.phase = Phase::SynRcvd;
         flow.path = rx.reply_path();
+        flow.announced = rx.local;
         flow.candidates.add(flow.path, packet.bytes().len());
         flow.setup = Retry::starting(now);
         let mut answer = Message::new(PacketType::SynAck, syn.sender, flow.local_id, 0);
@@ -183,7 +184,7 @@ impl Flow {
         self.validated = Some(0);
         self.unconfirmed = true;
         self.settled_at = now;
-        self.settled_family = rx.local.family();
+        self.announced = rx.local;
         let rtt = self.setup.measured(now);
         self.setup.stop();
         self.burst.syn = None;
@@ -275,7 +276,7 @@ impl Flow {
         }
         let age = now.since(self.settled_at);
         let family = rx.local.family();
-        if family != self.settled_family && family != self.path.local.family() {
+        if family != self.announced.family() && family != self.path.local.family() {
             if age >= FAMILY_GRACE {
                 if let Some(address) = shared.addresses.find(&rx.local, 0).copied() {
                     self.begin_move(shared, now, address);

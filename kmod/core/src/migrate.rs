@@ -171,12 +171,13 @@ impl Flow {
         };
         self.local = LocalHalf::Settled;
         self.settled_at = now;
-        self.settled_family = local.addr.family();
+        self.announced = local.addr;
         self.burst.rsyn = None;
         self.path.local = local.addr;
         self.path.ifindex = local.ifindex;
         self.adopt_answering_remote(shared, rx);
         shared.ilist_known = shared.ilist_known.max(moving.ilist);
+        self.confirm(shared);
         shared.counters.moves_done = shared.counters.moves_done.saturating_add(1);
         self.note_rtt(shared, moving.retry.measured(now));
         shared.emit(Event::Moved {
@@ -291,8 +292,8 @@ impl Flow {
         let family = path.remote.family();
         let fits = self.path.local.family() == family;
         let record = message.record.filter(|r| r.addr.family() == family);
-        let held = record.map(|record| shared.addresses.find(&record.addr, 0));
-        let (local, ifindex) = match (agreed && fits, held.flatten()) {
+        let own = record.and_then(|record| shared.addresses.find(&record.addr, 0));
+        let (local, ifindex) = match (agreed && fits, own) {
             (true, _) => (self.path.local, self.path.ifindex),
             (false, Some(own)) => (own.addr, own.ifindex),
             (false, None) => (path.local, path.ifindex),
@@ -303,15 +304,19 @@ impl Flow {
             ..*path
         };
         // The peer relies on an address that is gone, or was reached at an unlisted one.
-        let unheld = !(agreed && fits) && held == Some(None) && !local.is_loopback();
+        let lost = record.is_some_and(|record| !self.holds(shared, &record.addr));
+        let unheld = !(agreed && fits) && lost;
         // If both ends moved to different families at once, each would follow the other. One
         // end announces where it followed to, so that they meet.
         let followed = agreed && !fits && shared.role == Role::Server;
-        unheld || followed
+        if !agreed {
+            self.announced = local;
+        }
+        unheld || followed || !self.holds(shared, &self.announced)
     }
 
     /// Announces the address in use with a version of its own.
-    fn announce_address(&mut self, shared: &mut Shared, now: Instant) {
+    pub(super) fn announce_address(&mut self, shared: &mut Shared, now: Instant) {
         if self.local != LocalHalf::Settled {
             return;
         }

@@ -77,13 +77,12 @@ impl Flow {
         Ok(())
     }
 
-    /// The peer has sent data, so it has our ACK: a ping that only asks for that is not needed.
-    pub(super) fn confirm(&mut self) {
-        if self.unconfirmed {
-            self.unconfirmed = false;
-            if !self.ping.commanded && self.ping.ilist == 0 {
-                self.ping.retry.stop();
-            }
+    /// The peer has sent what it sends only after our ACK or RSYN: a ping that asks for nothing
+    /// more is not needed.
+    pub(super) fn confirm(&mut self, shared: &Shared) {
+        self.unconfirmed = false;
+        if !self.ping.commanded && self.ping.ilist <= shared.ilist_known {
+            self.ping.retry.stop();
         }
     }
 }

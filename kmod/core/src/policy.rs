@@ -47,11 +47,15 @@ impl Flow {
             return;
         }
         match self.local {
-            LocalHalf::Settled if self.holds_address(shared) => {
+            LocalHalf::Settled if !self.holds_address(shared) => self.lose_address(shared, now),
+            // What our version stands for is gone, though we use another address already.
+            LocalHalf::Settled if !self.holds(shared, &self.announced) => {
+                self.announce_address(shared, now);
+            }
+            LocalHalf::Settled => {
                 self.follow_interface(shared);
                 self.consider_better(shared, now);
             }
-            LocalHalf::Settled => self.lose_address(shared, now),
             LocalHalf::Absent(_) => self.resume(shared, now),
             LocalHalf::Moving(moving) => self.revise_move(shared, now, &moving),
         }
@@ -60,7 +64,10 @@ impl Flow {
     /// True if the flow's local address is still ours. Loopback addresses always are; so are
     /// link-local ones, which the host need not report.
     pub(super) fn holds_address(&self, shared: &Shared) -> bool {
-        let local = &self.path.local;
+        self.holds(shared, &self.path.local)
+    }
+
+    pub(super) fn holds(&self, shared: &Shared, local: &IpAddr128) -> bool {
         let unreported = local.is_loopback() || local.is_unspecified() || local.is_link_local();
         unreported || shared.addresses.find(local, 0).is_some()
     }

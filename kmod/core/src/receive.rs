@@ -92,7 +92,7 @@ impl Connection {
                 let reply = flow.reply_rst(Reason::Closed, rx);
                 return self.shared.answer(host.now(), reply);
             }
-            _ => flow.confirm(),
+            _ => flow.confirm(&self.shared),
         }
         Ok(())
     }

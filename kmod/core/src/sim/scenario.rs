@@ -164,7 +164,8 @@ impl Life {
             let flow = self.world.nodes.get(host).and_then(|n| n.conn.flow(FLOW));
             flow.is_none_or(|flow| flow.state() == state)
         };
-        !waits(0, FlowState::SynSent) && !(self.dual_stack && waits(1, FlowState::SynRcvd))
+        let half_open = self.dual_stack && waits(1, FlowState::SynRcvd);
+        !half_open && !waits(0, FlowState::SynSent)
     }
 
     /// A planned move to a random address that is held.
