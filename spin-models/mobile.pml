@@ -260,6 +260,9 @@ end:
        m[J].ra[cand[J]] = m[J].ra[cand[J]] | B(cur[i]);
        printf("@ host%d send RSYNACK v%d from a%d to a%d\n", i, cand[J], cur[i], candA[J]); gc() }
 #endif
+#ifdef MORE_OPTIONS           /* redirect.pml */
+  MORE_OPTIONS
+#endif
   GET_RSYN(1)
 #if NV > 2
   GET_RSYN(2)

@@ -94,6 +94,7 @@ inline drop(h, n) {        /* removes packet number n */
 
 byte held[2];              /* addresses at which host i still receives */
 byte got[2];               /* addresses of host i at which something has arrived that only a holder of it can show */
+bit crossed;               /* ghost: both moves were unanswered at the same time */
 bit pinged[2], fin[2], finseen[2], finacked[2], reset, calm;
 byte ticks;
 
@@ -112,6 +113,12 @@ byte ticks;
 #define HOME(i)    (i == 0 -> 1 : 4)
 
 /* Host h has nothing left to do: its peer has pinged back, or both have closed. */
+#define LIVE(h)     (e[h].st == OPEN)
+#ifdef WITNESS_MOVE
+#define WATCH cross()
+#else
+#define WATCH skip
+#endif
 #define DRAINED(h)  (e[h].st == CLOSED || e[h].drain)
 #define UPTODATE(h) (e[h].st == OPEN && (fin[h] -> DRAINED(0) && DRAINED(1) : e[h].acked && !e[h].pend && pinged[h]))
 #define DONE        ((UPTODATE(0) || e[0].st == CLOSED) && (UPTODATE(1) || e[1].st <= LISTEN) && \
@@ -146,6 +153,10 @@ inline give_up(i) {        /* the time-outs of a handshake, and that of an appli
   :: ISOPEN && reset && !HELD(J,ME.valA) -> forget(i)
   :: else
   fi
+}
+
+inline cross() {
+  if :: LIVE(0) && LIVE(1) && !e[0].acked && !e[1].acked && e[0].ver > 0 && e[1].ver > 0 -> crossed = 1 :: else fi
 }
 
 inline ring(i) {           /* every timer of host i, and of the transport above it */
@@ -184,7 +195,7 @@ end:
   :: STEP { !calm && ME.st >= SYN_SENT -> ring(i) }
   :: STEP { ME.addr != 0 && !calm && MOVABLE(i) && ME.ver < MOVES(i) && MAY_LEAVE(i) ->
 #ifdef SOFT
-     printf("@ host%d move a%d\n", i, HOME(i) + ME.ver + 1); gain_address(i, HOME(i) + ME.ver + 1); held[i] = held[i] | B(ME.addr) }
+     printf("@ host%d move a%d\n", i, HOME(i) + ME.ver + 1); gain_address(i, HOME(i) + ME.ver + 1); held[i] = held[i] | B(ME.addr); WATCH }
 #ifdef MUT_EARLY_RELEASE   /* R11 */
   :: STEP { held[i] != B(ME.addr) -> held[i] = B(ME.addr); purge(i) }
 #else
@@ -192,7 +203,7 @@ end:
 #endif
 #else
      printf("@ host%d leave a%d\n", i, ME.addr); lose_address(i); held[i] = 0; purge(i) }
-  :: STEP { ME.addr == 0 -> printf("@ host%d arrive a%d\n", i, HOME(i) + ME.ver + 1); held[i] = B(HOME(i) + ME.ver + 1); gain_address(i, HOME(i) + ME.ver + 1) }
+  :: STEP { ME.addr == 0 -> printf("@ host%d arrive a%d\n", i, HOME(i) + ME.ver + 1); held[i] = B(HOME(i) + ME.ver + 1); gain_address(i, HOME(i) + ME.ver + 1); WATCH }
 #endif
 #ifdef CLOSING
   :: STEP { !calm && ISOPEN && ME.valA != 0 && !fin[i] -> fin[i] = 1 }
@@ -227,5 +238,8 @@ init {
   :: STEP { EMPTY && !DONE -> ticks++; printf("@ round %d\n", ticks); assert(ticks <= TICKS); ring(0); ring(1) }
   :: timeout -> break
   od;
-  assert(DONE)
+  assert(DONE);
+#ifdef WITNESS_MOVE        /* must fail: never do all moves happen and succeed */
+  assert(!(LIVE(0) && LIVE(1) && e[0].ver == M0 && e[1].ver == M1 && crossed == (M1 > 0)))
+#endif
 }

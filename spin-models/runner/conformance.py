@@ -146,3 +146,15 @@ def export(work):
     for key, events in ignored.items():
         text.append(f"ignored\ts{order[key]}\t{', '.join(events)}\n")
     return "".join(text)
+
+
+def compare(work, write):
+    """Problems of the committed table; with `write` it is replaced instead."""
+    path = HERE / "conformance.tsv"
+    text = export(work)
+    if write:
+        path.write_text(text)
+        return []
+    if not path.exists() or path.read_text() != text:
+        return ["differs from what table.pml prints; `check --export` rewrites it, then the replay of kmod/core must pass"]
+    return []
