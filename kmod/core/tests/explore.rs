@@ -23,6 +23,7 @@ fn bounded(client: u8, server: u8) -> Limits {
         moves: [Some(client), Some(server)],
         no_overlap: true,
         pings: false,
+        established: false,
         capacity: usize::MAX,
     }
 }
@@ -58,9 +59,25 @@ fn one_and_one() {
 #[test]
 #[ignore = "trial"]
 fn trial() {
-    for (c, s) in [(1, 0), (0, 1), (2, 0), (0, 2), (3, 0), (4, 0), (2, 2)] {
-        let (_, broken) = explore(&format!("{c}+{s}"), bounded(c, s));
-        assert!(broken.is_empty(), "{broken:#?}");
+    for established in [true, false] {
+        for (c, s) in [
+            (1, 0),
+            (0, 1),
+            (1, 1),
+            (2, 1),
+            (1, 2),
+            (2, 2),
+            (3, 3),
+            (4, 0),
+            (4, 4),
+        ] {
+            let limits = Limits {
+                established,
+                ..bounded(c, s)
+            };
+            let (_, broken) = explore(&format!("{c}+{s} {established}"), limits);
+            assert!(broken.is_empty(), "{broken:#?}");
+        }
     }
 }
 
@@ -72,6 +89,7 @@ fn unbounded() {
             let limits = Limits {
                 moves,
                 capacity,
+                established: true,
                 ..bounded(0, 0)
             };
             let (_, broken) = explore(&format!("{moves:?} cap {capacity}"), limits);

@@ -25,6 +25,8 @@ pub struct Node {
     pub addresses: Vec<LocalAddress>,
     /// Settings of the connection.
     pub settings: Settings,
+    /// A key known to both ends.
+    pub psk: Option<[u8; 32]>,
     /// The service that SYNs are accepted for.
     pub listens: Option<Service>,
     /// Events so far, with their times.
@@ -55,6 +57,7 @@ impl Node {
             host: SimHost::new(seed, Instant(0)),
             addresses,
             settings,
+            psk: None,
             listens: None,
             events: Vec::new(),
             discards: [0; Discard::COUNT],
@@ -154,7 +157,7 @@ impl Node {
         let request = Accept {
             local: &self.addresses,
             transport: TransportParams::new(b"server").unwrap_or_default(),
-            psk: None,
+            psk: self.psk.as_ref(),
         };
         *self.conn = Connection::EMPTY;
         self.conn

@@ -121,7 +121,7 @@ impl World {
             local: &client.addresses,
             bound: Default::default(),
             transport: TransportParams::new(b"client").unwrap_or_default(),
-            psk: None,
+            psk: client.psk.as_ref(),
         };
         let settings = client.settings;
         client.conn.connect(&mut client.host, &settings, &request);

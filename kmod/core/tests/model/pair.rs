@@ -24,6 +24,8 @@ pub struct Limits {
     pub no_overlap: bool,
     /// PING and PONG are exchanged too; otherwise the network loses all of them.
     pub pings: bool,
+    /// The exploration starts with the connection established, not with the SYN.
+    pub established: bool,
     /// Most packets in flight before the calm; a full network loses what comes next.
     pub capacity: usize,
 }
@@ -68,8 +70,9 @@ pub enum Action {
     Move(usize),
     /// A timer fires and sends this packet.
     Timer(u32),
-    /// A packet arrives; if it is kept, it may arrive again.
-    Deliver { packet: u32, kept: bool },
+    /// A packet arrives. It may arrive again, unless the network is calm and the packet left from
+    /// an address that its sender has left: of those there are finitely many copies.
+    Deliver(u32),
     /// A packet is lost.
     Lose(u32),
     /// The calm begins.
@@ -100,6 +103,14 @@ impl Pair {
         self.table.lock().expect("no thread panicked")
     }
 
+    /// Lets the handshake run without loss.
+    fn establish(&self, table: &mut Table, state: &mut State) {
+        self.apply(table, state, &Action::Connect);
+        while let Some(packet) = state.net.pop_first() {
+            self.apply(table, state, &Action::Deliver(packet));
+        }
+    }
+
     fn may_move(&self, table: &Table, state: &State, host: usize) -> bool {
         let below = self.limits.moves[host].is_none_or(|most| state.moves[host] < most);
         let [mine, peer] = [host, 1 - host].map(|i| table.view(state.ends[i]));
@@ -122,11 +133,11 @@ impl Pair {
                 self.step(table, state, host, Input::Hold((id, number + 1)));
             }
             Action::Timer(packet) => self.send(table, state, packet),
-            Action::Deliver { packet, kept } => {
-                if !kept {
+            Action::Deliver(packet) => {
+                let view = table.packet(packet).clone();
+                if state.calm && is_old(table, state, &view) {
                     state.net.remove(&packet);
                 }
-                let view = table.packet(packet).clone();
                 let host = usize::from(view.dst.0);
                 if let (PacketType::SynAck | PacketType::RsynAck, Some(token)) =
                     (view.kind, view.token)
@@ -165,7 +176,8 @@ impl Pair {
         let views = state.ends.map(|end| table.view(end));
         state.net.retain(|packet| {
             let view = table.packet(*packet);
-            matters(views[usize::from(view.dst.0)], view)
+            let host = usize::from(view.dst.0);
+            matters(views[host], views[1 - host], view)
         });
         state.proofs.retain(|(host, version, _)| {
             let peer = views[1 - usize::from(*host)].flow.as_ref();
@@ -203,14 +215,32 @@ fn established(view: &View) -> bool {
         .is_some_and(|flow| flow.phase == Phase::Open)
 }
 
-fn matters(receiver: &View, packet: &PacketView) -> bool {
+fn is_old(table: &Table, state: &State, packet: &PacketView) -> bool {
+    let sender = table.view(state.ends[usize::from(packet.src.0)]);
+    !sender.held.contains(&packet.src)
+}
+
+/// False if the packet can never change anything any more. An RSYN of the newest version only
+/// asks for an answer that the timer sends as well; an answer that nobody waits for any more only
+/// makes for an ACK that nobody waits for either.
+fn matters(receiver: &View, sender: &View, packet: &PacketView) -> bool {
     let version = packet.version;
+    let pending = |view: &View| {
+        let flow = view.flow.as_ref();
+        flow.is_none_or(|flow| flow.versions.2 < Some(flow.versions.1))
+    };
     let reached = receiver.held.contains(&packet.dst);
     let alive = receiver.flow.as_ref().is_none_or(|flow| match packet.kind {
-        PacketType::Rsyn => version >= flow.versions.1,
-        PacketType::RsynAck | PacketType::SynAck => version >= flow.versions.0,
-        PacketType::Ack => Some(version) > flow.versions.2 && version >= flow.versions.1,
-        PacketType::Syn => flow.versions.2.is_none(),
+        PacketType::Rsyn => {
+            let announced = pending(receiver) && !flow.candidates.contains(&packet.src);
+            version > flow.versions.1 || (version == flow.versions.1 && announced)
+        }
+        PacketType::RsynAck | PacketType::SynAck => {
+            let awaited = flow.moving.is_some() || flow.phase == Phase::SynSent;
+            version == flow.versions.0 && (awaited || pending(sender))
+        }
+        PacketType::Ack => pending(receiver) && version >= flow.versions.1,
+        PacketType::Syn => pending(receiver),
         _ => true,
     });
     reached && alive
@@ -218,29 +248,31 @@ fn matters(receiver: &View, packet: &PacketView) -> bool {
 
 /// What a calm network can still change, the most important first; it must fall with each change
 /// of an end, so that there is no livelock. Its front is the rank of spin-models/proof/rank.py.
-fn rank(table: &Table, state: &State) -> [u64; 8] {
+fn rank(table: &Table, state: &State) -> [u64; 9] {
     let views = state.ends.map(|end| table.view(end));
-    let mut rank = [0; 8];
+    let mut rank = [0; 9];
+    let old = |packet: &&u32| is_old(table, state, table.packet(**packet));
+    rank[0] = state.net.iter().filter(old).count() as u64;
     for (mine, peer) in [(0, 1), (1, 0)] {
         let Some(flow) = &views[mine].flow else {
-            rank[0] += 3;
+            rank[1] += 3;
             continue;
         };
-        rank[0] += match flow.phase {
+        rank[1] += match flow.phase {
             Phase::SynSent => 2,
             Phase::SynRcvd => 1,
             _ => 0,
         };
-        rank[3] += u64::from(flow.moving.is_some());
-        rank[5] += (MAX_CANDIDATES - flow.candidates.len()) as u64;
-        rank[6] += flow.timers.len() as u64;
-        rank[7] += u64::from(flow.notice);
+        rank[4] += u64::from(flow.moving.is_some());
+        rank[6] += (MAX_CANDIDATES - flow.candidates.len()) as u64;
+        rank[7] += flow.timers.len() as u64;
+        rank[8] += u64::from(flow.notice);
         let record = views[peer].flow.as_ref();
         let newest = record.map_or(0, |record| record.versions.1 + 1);
         let proven = record.and_then(|r| r.versions.2).map_or(0, |v| v + 1);
-        rank[1] += flow.versions.0 + 1 - newest;
-        rank[2] += newest - proven;
-        rank[4] += flow.lists.0 - record.map_or(0, |record| record.lists.1 .0);
+        rank[2] += flow.versions.0 + 1 - newest;
+        rank[3] += newest - proven;
+        rank[5] += flow.lists.0 - record.map_or(0, |record| record.lists.1 .0);
     }
     rank
 }
@@ -260,6 +292,9 @@ impl Model for Pair {
             calm: false,
             key: 0,
         };
+        if self.limits.established {
+            self.establish(&mut table, &mut state);
+        }
         self.tidy(&table, &mut state);
         vec![state]
     }
@@ -283,12 +318,8 @@ impl Model for Pair {
             }
         }
         for packet in state.net.iter().copied() {
-            actions.push(Action::Deliver { packet, kept: true });
+            actions.push(Action::Deliver(packet));
             if !state.calm {
-                actions.push(Action::Deliver {
-                    packet,
-                    kept: false,
-                });
                 actions.push(Action::Lose(packet));
             }
         }

@@ -117,7 +117,7 @@ impl Pair {
             local: &client.addresses,
             bound: Default::default(),
             transport: TransportParams::new(b"isn").expect("short"),
-            psk: None,
+            psk: client.psk.as_ref(),
         };
         client
             .conn
