@@ -12,6 +12,7 @@ pub mod control;
 pub mod conversation;
 pub mod demo;
 pub mod kernel_log;
+mod last_words;
 pub mod link;
 pub mod module;
 pub mod namespace;

@@ -10,7 +10,7 @@ use anyhow::{anyhow, Context, Result};
 use rustix::mount::{mount_bind, unmount, UnmountFlags};
 use rustix::thread::{move_into_link_name_space, unshare_unsafe, LinkNameSpaceType, UnshareFlags};
 
-use crate::link;
+use crate::{last_words, link};
 
 /// Where named namespaces are mounted.
 pub const DIRECTORY: &str = "/run/netns";
@@ -112,6 +112,9 @@ impl Namespace {
     }
 
     fn dismantle(&mut self) {
+        if self.handle.is_some() {
+            last_words::remember(self);
+        }
         if self.handle.take().is_some() {
             let path = PathBuf::from(DIRECTORY).join(&self.name);
             let _ = unmount(&path, UnmountFlags::DETACH);

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use rustix::mount::{mount, mount_change, MountFlags, MountPropagationFlags};
 use rustix::thread::{unshare_unsafe, UnshareFlags};
 
+use crate::last_words;
 use crate::plan::{self, Plan};
 use crate::random::Random;
 use crate::report::{Event, Reporter};
@@ -90,6 +91,7 @@ pub fn perform(name: &str) -> Result<()> {
     };
     let verdict = (scenario.run)(&stage);
     if let Err(error) = &verdict {
+        fs::write(stage.artifact("counters.txt")?, last_words::all())?;
         stage.send(&Event::Fail {
             name: name.to_owned(),
             seconds: 0.0,

@@ -117,8 +117,9 @@ fn taken(stage: &Stage) -> Result<()> {
     let mut log = KernelLog::open()?;
     log.mark("loading with a family number that is taken")?;
     match module::insert(module_path(stage)?, &format!("family={TAKEN}")) {
-        Err(Errno::EXIST) => {}
-        other => bail!("insmod ended with {other:?}, not EEXIST"),
+        // Newer kernels keep EEXIST for a module that is loaded already.
+        Err(Errno::EXIST | Errno::BUSY) => {}
+        other => bail!("insmod ended with {other:?}, not EEXIST or EBUSY"),
     }
     ensure!(
         module::reference_count(MODULE).is_none(),
