@@ -59,18 +59,20 @@ fn matching() -> impl Strategy<Value = Match> {
     })
 }
 
-fn edit() -> impl Strategy<Value = Edit> {
+/// With `tag_only` the destination never changes, so that it divides headers into classes.
+fn edit(tag_only: bool) -> impl Strategy<Value = Edit> {
+    let others = u32::from(!tag_only);
     prop_oneof![
         4 => (0..4u128).prop_map(|value| Edit::Set { field: FieldId(1), value }),
-        1 => (0..8u128).prop_map(|value| Edit::Set { field: FieldId(0), value }),
         1 => Just(Edit::DecTtl { field: FieldId(1) }),
-        1 => Just(Edit::Pop { count: 1 }),
-        1 => Just(Edit::Push { bits: Bits::ones(1) }),
+        others => (0..8u128).prop_map(|value| Edit::Set { field: FieldId(0), value }),
+        others => Just(Edit::Pop { count: 1 }),
+        others => Just(Edit::Push { bits: Bits::ones(1) }),
     ]
 }
 
-fn output(d: u32, last: bool) -> impl Strategy<Value = Output> {
-    let edits = prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(edit(), 1..3)];
+fn output(d: u32, last: bool, tag_only: bool) -> impl Strategy<Value = Output> {
+    let edits = prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(edit(tag_only), 1..3)];
     let next = if last {
         prop_oneof![
             8 => (0..PORTS).prop_map(move |k| Next::Leave(port(d, k))),
@@ -88,11 +90,11 @@ fn output(d: u32, last: bool) -> impl Strategy<Value = Output> {
     (edits, next).prop_map(|(edits, next)| Output { edits, next })
 }
 
-fn rule(d: u32, last: bool) -> impl Strategy<Value = Rule> {
+fn rule(d: u32, last: bool, tag_only: bool) -> impl Strategy<Value = Rule> {
     let effect = prop_oneof![
         1 => Just(Effect::Drop),
         1 => Just(Effect::Deliver),
-        8 => (prop::collection::vec(output(d, last), 1..3), prop::bool::ANY).prop_map(
+        8 => (prop::collection::vec(output(d, last, tag_only), 1..3), prop::bool::ANY).prop_map(
             |(outputs, all)| Effect::Forward {
                 outputs,
                 spread: if all { Spread::All } else { Spread::OneOf },
@@ -114,9 +116,13 @@ fn rule(d: u32, last: bool) -> impl Strategy<Value = Rule> {
 }
 
 fn network() -> impl Strategy<Value = Network> {
+    prop::bool::ANY.prop_flat_map(network_of)
+}
+
+fn network_of(tag_only: bool) -> impl Strategy<Value = Network> {
     let tables = |d: u32| {
-        let first = prop::collection::vec(rule(d, false), 1..5);
-        let second = prop::collection::vec(rule(d, true), 1..5);
+        let first = prop::collection::vec(rule(d, false, tag_only), 1..5);
+        let second = prop::collection::vec(rule(d, true, tag_only), 1..5);
         (first, second, prop::bool::weighted(0.2))
     };
     let boxes = (tables(0), tables(1), tables(2));
@@ -267,6 +273,7 @@ proptest! {
     fn loops_are_exactly_the_endless_walks_and_the_closed_rounds(net in network()) {
         let (net, mut plane) = compile(&net);
         let answer = loops(&mut plane);
+        prop_assert!(!answer.more);
         let hops = hops(&net);
         let endless = endless(&hops);
         for p in net.physical_ports().filter(|&p| net.links.iter().any(|l| l.to == p)) {

@@ -9,7 +9,7 @@
 
 use crate::model::PortId;
 use crate::space::Set;
-use crate::transfer::Plane;
+use crate::transfer::{Classes, Plane};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers seen from one port of a cycle.
@@ -49,17 +49,94 @@ pub struct Loops {
     /// The cycles, by their ports.
     pub cycles: Vec<Cycle>,
     /// Headers from which an infinite walk exists, by input port; ports without any are absent.
+    /// Always complete.
     pub forever: BTreeMap<PortId, Set>,
+    /// Whether there may be more cycles than are listed, because the search met its limit.
+    pub more: bool,
 }
+
+/// More classes than this are not looked at one by one.
+const MOST_CLASSES: usize = 1 << 16;
+/// The search for cycles gives up after this many hops, which only a network that floods in
+/// circles needs: there the number of cycles is exponential.
+const MOST_HOPS: u32 = 1_000_000;
+/// More cycles than this are not listed.
+const MOST_CYCLES: usize = 4_096;
 
 /// Finds all loops of the network, from any port and for any header.
 pub fn loops(plane: &mut Plane) -> Loops {
+    plane.on_backbone(|plane| match plane.classes(MOST_CLASSES) {
+        Some(classes) => loops_by_class(plane, &classes),
+        None => loops_at_once(plane, &mut Limits::default()),
+    })
+}
+
+/// What is left of the search for cycles.
+struct Limits {
+    hops: u32,
+    cycles: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            hops: MOST_HOPS,
+            cycles: MOST_CYCLES,
+        }
+    }
+}
+
+/// Looks at one class of headers at a time; a packet never changes its class.
+fn loops_by_class(plane: &mut Plane, classes: &Classes) -> Loops {
+    let mut forever: BTreeMap<PortId, Vec<Set>> = BTreeMap::new();
+    let mut cycles: BTreeMap<Vec<PortId>, Vec<Cycle>> = BTreeMap::new();
+    let mut limits = Limits::default();
+    let mut more = false;
+    for class in 0..classes.len() {
+        plane.narrow(Some((classes, class)));
+        let part = loops_at_once(plane, &mut limits);
+        more |= part.more;
+        plane.narrow(None);
+        let headers = classes.headers(class);
+        for (port, set) in part.forever {
+            let set = plane.space.and(headers, set);
+            forever.entry(port).or_default().push(set);
+        }
+        for mut cycle in part.cycles {
+            for start in &mut cycle.starts {
+                start.once = plane.space.and(headers, start.once);
+                start.forever = plane.space.and(headers, start.forever);
+            }
+            cycles.entry(cycle.ports()).or_default().push(cycle);
+        }
+    }
+    let forever = forever.into_iter();
+    Loops {
+        forever: forever.map(|(p, sets)| (p, plane.space.or_all(sets))).collect(),
+        cycles: cycles.into_values().map(|parts| join(plane, &parts)).collect(),
+        more,
+    }
+}
+
+/// The same cycle as found for several classes of headers.
+fn join(plane: &mut Plane, parts: &[Cycle]) -> Cycle {
+    let mut whole = parts[0].clone();
+    for (i, start) in whole.starts.iter_mut().enumerate() {
+        start.once = plane.space.or_all(parts.iter().map(|c| c.starts[i].once).collect());
+        let forever = parts.iter().map(|c| c.starts[i].forever).collect();
+        start.forever = plane.space.or_all(forever);
+    }
+    whole
+}
+
+fn loops_at_once(plane: &mut Plane, limits: &mut Limits) -> Loops {
     let ports = linked_inputs(plane);
     let rounds = walks(plane, &ports);
     let last = rounds.last().expect("there is a round 0");
     let forever = last.iter().map(|(&p, &set)| (p, set));
     let forever = forever.filter(|(_, set)| !set.is_empty()).collect();
     let mut cycles = BTreeSet::new();
+    let mut more = false;
     // A longer cycle exists only when some packet travels that far without meeting a port twice.
     let mut length = 1;
     loop {
@@ -68,11 +145,14 @@ pub fn loops(plane: &mut Plane) -> Loops {
             length,
             deepest: false,
             found: &mut cycles,
+            limits,
+            more: false,
         };
         for &start in &ports {
             search.start(plane, start);
         }
-        if !search.deepest {
+        more |= search.more;
+        if more || !search.deepest {
             break;
         }
         length += 1;
@@ -81,6 +161,7 @@ pub fn loops(plane: &mut Plane) -> Loops {
     Loops {
         cycles: cycles.collect(),
         forever,
+        more,
     }
 }
 
@@ -153,6 +234,8 @@ struct Search<'a> {
     /// Whether some packet made `length` hops without meeting a port twice.
     deepest: bool,
     found: &'a mut BTreeSet<Vec<PortId>>,
+    limits: &'a mut Limits,
+    more: bool,
 }
 
 impl Search<'_> {
@@ -172,6 +255,11 @@ impl Search<'_> {
     fn walk(&mut self, plane: &mut Plane, path: &mut Vec<PortId>, set: Set) {
         let here = *path.last().expect("a path has a start");
         let left = self.length - path.len();
+        if self.limits.hops == 0 || self.limits.cycles == 0 {
+            self.more = true;
+            return;
+        }
+        self.limits.hops -= 1;
         for (out, leaving) in plane.transfer(here, set) {
             for k in 0..plane.receivers(out).len() {
                 let to = plane.receivers(out)[k];
@@ -181,7 +269,8 @@ impl Search<'_> {
                     continue;
                 }
                 if left == 0 && to == path[0] {
-                    self.found.insert(least_first(path));
+                    let new = self.found.insert(least_first(path));
+                    self.limits.cycles -= usize::from(new && self.limits.cycles > 0);
                 } else if !path.contains(&to) {
                     self.deepest |= left == 0;
                     if left > 0 {

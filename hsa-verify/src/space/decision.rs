@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 /// A function from headers to numbers, or to nothing: a rule table after shadowing has been
 /// resolved. Numbers are below `u32::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Decision(u32);
+pub struct Decision(pub(super) u32);
 
 impl Decision {
     /// No header is decided.
@@ -163,6 +163,55 @@ impl Space {
             parts.push((number, self.node(level, low, high)));
         }
         parts
+    }
+
+    /// The numbers a decision leads to, ascending.
+    pub fn leaves(&self, decision: Decision) -> Vec<u32> {
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut pending = vec![decision.0];
+        let mut numbers = std::collections::BTreeSet::new();
+        while let Some(at) = pending.pop() {
+            if at == 0 || !seen.insert(at) {
+                continue;
+            }
+            let node = self.nodes[at as usize];
+            if node.level == LEAF {
+                numbers.insert(node.lo);
+            } else {
+                pending.extend([node.lo, node.hi]);
+            }
+        }
+        numbers.into_iter().collect()
+    }
+
+    /// The decision with every number exchanged; `None` decides for nothing. Panics when a number
+    /// is missing.
+    pub fn relabel(&mut self, decision: Decision, to: &FxHashMap<u32, Option<u32>>) -> Decision {
+        Decision(self.relabel_node(decision.0, to, &mut FxHashMap::default()))
+    }
+
+    fn relabel_node(
+        &mut self,
+        node: u32,
+        to: &FxHashMap<u32, Option<u32>>,
+        done: &mut FxHashMap<u32, u32>,
+    ) -> u32 {
+        if node == 0 {
+            return 0;
+        }
+        if let Some(&result) = done.get(&node) {
+            return result;
+        }
+        let n = self.nodes[node as usize];
+        let result = if n.level == LEAF {
+            to[&n.lo].map_or(0, |number| self.leaf(number))
+        } else {
+            let lo = self.relabel_node(n.lo, to, done);
+            let hi = self.relabel_node(n.hi, to, done);
+            self.node(n.level, lo, hi)
+        };
+        done.insert(node, result);
+        result
     }
 
     /// Where the decision leads one header.

@@ -110,6 +110,24 @@ impl Space {
         Set(root)
     }
 
+    /// The topmost level that any registered edit can change; levels above it keep their value
+    /// on every way through the network.
+    pub fn changed_from(&self) -> u32 {
+        let touched = self.programs.steps.iter().flat_map(|step| match step {
+            Step::Rewrite(constants) => constants.iter().map(|c| c.0).collect::<Vec<u32>>(),
+            Step::Decrement(bits) => {
+                let levels = bits.iter().map(|&b| self.level_of_bit[b as usize]);
+                levels.collect()
+            }
+            Step::Assign(sources) => {
+                let moved = sources.iter().enumerate();
+                let moved = moved.filter(|&(i, s)| *s != Source::Old(i as u32));
+                moved.map(|(i, _)| self.level_of_bit[i]).collect()
+            }
+        });
+        touched.min().unwrap_or(self.length() as u32)
+    }
+
     /// Forgets these bits: the headers that agree with some header of `set` everywhere else.
     pub fn project(&mut self, set: Set, forgotten: &[usize]) -> Set {
         let mut levels: Vec<u32> = forgotten.iter().map(|&b| self.level_of_bit[b]).collect();

@@ -5,6 +5,7 @@
 mod algebra;
 mod arena;
 mod build;
+mod classes;
 mod count;
 mod cubes;
 mod decision;
@@ -12,5 +13,6 @@ mod image;
 
 pub(crate) use build::prefix_mask;
 pub use arena::{Mark, Set, Space};
+pub use classes::Class;
 pub use decision::Decision;
 pub use image::{edit_header, EditId};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! From the tables of a network to diagrams that decide what happens to every header.
 
+use super::classes::Narrowed;
 use super::order::bit_order;
 use crate::model::{
     DeviceId, Effect, ModelError, Network, Next, PortId, PortMatch, Rule, Table,
@@ -32,6 +33,8 @@ pub(super) type Steps = Arc<[(Next, Set)]>;
 pub struct Plane {
     /// The universe of headers; every set in questions and answers belongs to it.
     pub space: Space,
+    /// Bits of the field that diagrams test first.
+    pub(super) first_field: u32,
     pub(super) network: Arc<Network>,
     pub(super) tables: Vec<Vec<CompiledTable>>,
     pub(super) effects: Vec<Arc<[Copy]>>,
@@ -39,6 +42,7 @@ pub struct Plane {
     links: Vec<Vec<PortId>>,
     links_back: Vec<Vec<PortId>>,
     ports_of: Vec<Vec<PortId>>,
+    pub(super) narrowed: Option<Narrowed>,
     pub(super) forward_memo: FxHashMap<(Decision, Set), Steps>,
     pub(super) inverse_parts: FxHashMap<Decision, Arc<[(u32, Set)]>>,
 }
@@ -50,8 +54,8 @@ impl Plane {
     /// The network contradicts itself, see [`Network::validate`].
     pub fn compile(network: Arc<Network>) -> Result<Plane, ModelError> {
         network.validate()?;
-        let space = Space::with_order(bit_order(&network));
-        Ok(Plane::build(space, network, None))
+        let (order, first_field) = bit_order(&network);
+        Ok(Plane::build(Space::with_order(order), first_field, network, None))
     }
 
     /// Compiles another network with the same header in the same space: sets made so far stay
@@ -67,10 +71,10 @@ impl Plane {
             "headers of unequal length"
         );
         let space = self.space.clone();
-        Ok(Plane::build(space, network, Some(self)))
+        Ok(Plane::build(space, self.first_field, network, Some(self)))
     }
 
-    fn build(space: Space, network: Arc<Network>, old: Option<Plane>) -> Plane {
+    fn build(space: Space, first_field: u32, network: Arc<Network>, old: Option<Plane>) -> Plane {
         let mut links = vec![Vec::new(); network.ports.len()];
         let mut links_back = vec![Vec::new(); network.ports.len()];
         for link in &network.links {
@@ -83,6 +87,7 @@ impl Plane {
         }
         let mut plane = Plane {
             space,
+            first_field,
             network: network.clone(),
             tables: Vec::new(),
             effects: Vec::new(),
@@ -90,6 +95,7 @@ impl Plane {
             links,
             links_back,
             ports_of,
+            narrowed: None,
             forward_memo: FxHashMap::default(),
             inverse_parts: FxHashMap::default(),
         };
@@ -149,7 +155,11 @@ impl Plane {
 
     pub(super) fn decision(&self, device: DeviceId, table: usize, place: PortId) -> Decision {
         let table = &self.tables[device.0 as usize][table];
-        *table.named.get(&place).unwrap_or(&table.elsewhere)
+        let decision = *table.named.get(&place).unwrap_or(&table.elsewhere);
+        match &self.narrowed {
+            None => decision,
+            Some(narrowed) => narrowed.rest[narrowed.at[&decision]],
+        }
     }
 
     fn table(&mut self, table: &Table) -> CompiledTable {
@@ -182,17 +192,18 @@ impl Plane {
 
     /// The number of an effect; effects that discard the packet have none.
     fn effect(&mut self, effect: &Effect) -> Option<u32> {
-        let outputs = effect.outputs();
-        if outputs.is_empty() {
+        let copies = effect.outputs().iter().map(|o| Copy {
+            edits: self.space.edits(&self.network.layout, &o.edits),
+            next: o.next,
+        });
+        let copies = copies.collect();
+        self.effect_of(copies)
+    }
+
+    pub(super) fn effect_of(&mut self, copies: Vec<Copy>) -> Option<u32> {
+        if copies.is_empty() {
             return None;
         }
-        let copies: Vec<Copy> = outputs
-            .iter()
-            .map(|o| Copy {
-                edits: self.space.edits(&self.network.layout, &o.edits),
-                next: o.next,
-            })
-            .collect();
         if let Some(&id) = self.effect_ids.get(&copies) {
             return Some(id);
         }

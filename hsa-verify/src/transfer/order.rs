@@ -14,8 +14,8 @@ struct Group {
 
 /// Fields that most rules match come first (the destination, in practice), so that tables
 /// divide early; fields that rules mostly rewrite come last (the VLAN), so that a rewrite only
-/// touches the bottom of a diagram.
-pub fn bit_order(network: &Network) -> Vec<u32> {
+/// touches the bottom of a diagram. Also tells how many bits the first field has.
+pub fn bit_order(network: &Network) -> (Vec<u32>, u32) {
     let mut groups = groups(network);
     for rule in network.devices.iter().flat_map(|d| &d.tables).flat_map(|t| &t.rules) {
         note_matches(&mut groups, network, rule);
@@ -25,7 +25,8 @@ pub fn bit_order(network: &Network) -> Vec<u32> {
         let rewritten = g.rewrites > 0 && 2 * g.rewrites > g.matches;
         (rewritten, std::cmp::Reverse(g.matches), g.from)
     });
-    groups.iter().flat_map(|g| g.from..g.to).collect()
+    let first = groups.first().map_or(0, |g| g.to - g.from);
+    (groups.iter().flat_map(|g| g.from..g.to).collect(), first)
 }
 
 fn groups(network: &Network) -> Vec<Group> {
