@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 # The stages that turn a Debian suite into a root in which Rust modules for
 # its stock kernel compile. They use: suite, kernel_suite, home (the kernel's
-# directory in the cache), root ($home/root), arch and qemu_command.
+# directory in the cache), root ($home/root), arch and qemu_command; those after
+# install_kernel also what it wrote into $home/release.
+# shellcheck disable=SC2154,SC2153,SC2016
 
 compiler_packages=(
     bc bindgen bison clang cpio flex gcc kmod libclang-dev libdw-dev libelf-dev
@@ -127,6 +129,7 @@ install_kernel() {
 
 unpack_source() {
     in_root "$root" -- bash -euc '
+        echo "unpacking linux-source-$1"
         rm -rf /build/src.part
         mkdir -p /build/src.part
         tar --extract --file "/usr/src/linux-source-$1.tar.xz" \
@@ -190,13 +193,16 @@ unpack_stock() {
             apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
                 --no-breaks --no-replaces --no-enhances "linux-image-$release" |
                 grep --extended-regexp "^[a-z].*-${release//+/[+]}\$" | sort -u)
-        mkdir -p /var/cache/stock
+        rm -rf /var/cache/stock
+        mkdir /var/cache/stock
         cd /var/cache/stock
         apt-get -o APT::Sandbox::User=root download "${packages[@]/%/=$version}"
         for package in ./*.deb; do
+            echo "unpacking ${package#./}"
             dpkg-deb --extract "$package" /mnt/stock
         done
         rm -rf /var/cache/stock
+        echo "listing the modules"
         # Older packages use /lib and /boot, newer ones /usr/lib alone.
         modules=/mnt/stock/usr/lib/modules/$release
         if [[ -d /mnt/stock/lib/modules/$release ]]; then

@@ -4,6 +4,7 @@
 toolchain_kernels=(trixie sid)
 
 # Sets `suite` (whose compilers are used) and `kernel_suite` (whose kernel is).
+# shellcheck disable=SC2034
 select_kernel() {
     case $1 in
     trixie) suite=trixie kernel_suite=trixie-backports ;;

@@ -33,6 +33,7 @@ in_root() {
             kept+=("$name=${!name}")
         fi
     done
+    # shellcheck disable=SC2016
     "${run[@]}" --mount bash -euc '
         root=$1 count=$2
         shift 2
@@ -44,7 +45,7 @@ in_root() {
         done
         exec chroot "$root" /usr/bin/env -i "$@"
     ' in_root "$root" "${#binds[@]}" "${binds[@]}" \
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive "${kept[@]}" "$@"
 }
 
