@@ -3,7 +3,7 @@
 
 use super::ios::config::len_mask;
 use super::ios::quirks::Quirks;
-use super::junos::pipeline::add_box;
+use super::junos::pipeline::{add_box, is_internal};
 use super::junos::{config, forwarding, interfaces, routes, JunosBox};
 use super::kind::FileKind;
 use super::links::Attachment;
@@ -60,7 +60,14 @@ pub fn read(
         }
         target.routes.push((item.source.name.clone(), routes));
     }
+    let mut configured: BTreeMap<&str, &str> = BTreeMap::new();
     for (kind, item) in items {
+        if *kind == FileKind::JunosConfig {
+            if let Some(first) = configured.insert(&item.box_name, &item.source.name) {
+                let what = format!("two configurations: {first} and {}", item.source.name);
+                return Err(ReadError::of_box(&item.box_name, what));
+            }
+        }
         let target = entry(&mut boxes, &item.box_name);
         match kind {
             FileKind::JunosConfig => config::read_config(&item.source, target)?,
@@ -77,7 +84,7 @@ pub fn read(
             .values()
             .filter(|u| !u.down && u.instance.is_none())
         {
-            for &(addr, len) in &unit.addresses {
+            for &(addr, len) in unit.addresses.iter().filter(|_| !is_internal(&unit.name)) {
                 let end = (junos.name.clone(), unit.port().to_owned());
                 let subnet = (addr & len_mask(len), len);
                 attachments.push(Attachment { end, subnet, addr });

@@ -56,9 +56,16 @@ pub fn sniff(name: &str, text: &str) -> Option<FileKind> {
     if file.ends_with(".tf") {
         return Some(FileKind::Hassel);
     }
-    if ["license", "readme", "host_nos", "sickbay"]
-        .iter()
-        .any(|p| file.starts_with(p))
+    if [
+        "license",
+        "readme",
+        "host_nos",
+        "sickbay",
+        "ping_",
+        "traceroute_",
+    ]
+    .iter()
+    .any(|p| file.starts_with(p))
         || [".sh", ".md", ".yaml", ".yml", ".py"]
             .iter()
             .any(|s| file.ends_with(s))
@@ -98,6 +105,9 @@ fn sniff_json(start: &str) -> Option<FileKind> {
         Some(FileKind::JunosInterfacesJson)
     } else if head.contains("\"instance-information\"") || head.contains("\"commands\"") {
         Some(FileKind::Other)
+    } else if head.contains("\"arguments\"") {
+        // Policies of NetPlumber: sources and probes, no network.
+        Some(FileKind::Other)
     } else if head.contains("\"rules\"") || head.contains("\"in_ports\"") {
         Some(FileKind::NetPlumberTable)
     } else {
@@ -128,6 +138,11 @@ fn sniff_line(line: &str) -> Option<FileKind> {
     } else if text.starts_with("Routing table:") {
         Some(FileKind::JunosForwarding)
     } else if text.starts_with("set ") && is_junos_statement(word(1)) {
+        Some(FileKind::JunosConfig)
+    } else if text
+        .strip_suffix('{')
+        .is_some_and(|t| is_junos_statement(t.trim_end()))
+    {
         Some(FileKind::JunosConfig)
     } else if text.trim_start().starts_with("cookie=")
         || text.starts_with("NXST_FLOW")

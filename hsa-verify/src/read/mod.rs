@@ -9,7 +9,10 @@ pub mod junos;
 mod junos_snapshot;
 mod kind;
 pub mod links;
+pub mod native;
+pub mod netplumber;
 mod notes;
+pub mod openflow;
 pub mod snapshot;
 mod source;
 

@@ -6,7 +6,7 @@ use super::kind::{box_name, sniff, FileKind};
 use super::links::{add_links, infer_links, Attachment};
 use super::notes::{NoteKind, Notes};
 use super::source::SourceText;
-use super::{hassel, ios_snapshot, junos_snapshot, ReadError};
+use super::{hassel, ios_snapshot, junos_snapshot, native, netplumber, openflow, ReadError};
 use crate::header::Layout;
 use crate::model::{Network, Note};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub struct Options {
     pub links: Vec<PathBuf>,
     /// Transfer functions of Hassel: apply the masks of `fwd` rules.
     pub honour_fwd_masks: bool,
+    /// Which rule of a NetPlumber file wins.
+    pub netplumber_order: netplumber::Order,
 }
 
 /// Most files in one snapshot.
@@ -157,6 +159,24 @@ fn read_items(
             let attachments = junos_snapshot::read(&mut network, &items, &options.quirks, notes)?;
             Ok((network, attachments))
         }
+        ["OpenFlow"] => {
+            let mut network = Network::new(openflow::layout());
+            for (_, item) in &items {
+                openflow::add_switch(&mut network, &item.box_name, &item.source, notes)?;
+            }
+            Ok((network, Vec::new()))
+        }
+        ["NetPlumber"] => Ok((
+            netplumber_network(&items, options.netplumber_order)?,
+            Vec::new(),
+        )),
+        ["hsa-verify JSON"] => match items.as_slice() {
+            [(_, item)] => Ok((native::read(&item.source)?, Vec::new())),
+            _ => Err(ReadError::file(
+                &items[1].1.source.name,
+                "a second network; give one file at a time",
+            )),
+        },
         several => Err(ReadError::file(
             &paths[0].display().to_string(),
             format!(
@@ -165,6 +185,30 @@ fn read_items(
             ),
         )),
     }
+}
+
+fn netplumber_network(
+    items: &[(FileKind, Item)],
+    order: netplumber::Order,
+) -> Result<Network, ReadError> {
+    let tables: Vec<(String, &SourceText)> = items
+        .iter()
+        .filter(|(k, _)| *k == FileKind::NetPlumberTable)
+        .map(|(_, i)| (table_name(&i.path), &i.source))
+        .collect();
+    let topologies: Vec<&SourceText> = items
+        .iter()
+        .filter(|(k, _)| *k == FileKind::NetPlumberTopology)
+        .map(|(_, i)| &i.source)
+        .collect();
+    netplumber::read(&tables, &topologies, order)
+}
+
+/// `bbra_rtr.in` of `bbra_rtr.in.rules.json`.
+fn table_name(path: &Path) -> String {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("table");
+    let name = name.strip_suffix(".json").unwrap_or(name);
+    name.strip_suffix(".rules").unwrap_or(name).to_owned()
 }
 
 /// Links, notes and the final check.

@@ -146,6 +146,10 @@ impl Reader<'_> {
         }
         let at = words.iter().position(|w| HOP_TYPES.contains(w));
         let Some(at) = at else {
+            // A long link address fills the line; type and interface stand on the next one.
+            if words.len() == 1 && words[0].contains(['.', ':']) {
+                return Ok(None);
+            }
             return Err(error(format!(
                 "{:?} has no known type of next hop",
                 words.join(" ")

@@ -465,7 +465,7 @@ impl Builder<'_> {
 }
 
 /// Interfaces without a cable.
-fn is_internal(name: &str) -> bool {
+pub(in crate::read) fn is_internal(name: &str) -> bool {
     [
         "lo0", "irb", "gr-", "lc-", "pfe-", "pfh-", "em", "fxp", "jsrv", "bme", "mt-", "vt-",
         "sp-", "ip-",
