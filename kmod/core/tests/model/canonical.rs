@@ -15,8 +15,21 @@ use eccp_core::wire::PacketType;
 use crate::endpoint::{Addr, FlowView, PacketView, Table, NOWHERE};
 use crate::pair::State;
 
-/// The key of a state. With bounded moves the number of moves is part of it.
+/// The key of a state. With bounded moves the numbers are as they are, and that of the moves is
+/// part of the key.
 pub fn key(table: &Table, state: &State, bounded: bool) -> u64 {
+    if bounded {
+        let mut hasher = DefaultHasher::new();
+        (
+            state.ends,
+            &state.net,
+            &state.proofs,
+            state.moves,
+            state.calm,
+        )
+            .hash(&mut hasher);
+        return hasher.finish();
+    }
     let mut numbers = Numbers::default();
     write(table, state, &mut |item| numbers.note(item));
     let mut words = Vec::with_capacity(96);
@@ -32,9 +45,6 @@ pub fn key(table: &Table, state: &State, bounded: bool) -> u64 {
     let mut hasher = DefaultHasher::new();
     words[..at].hash(&mut hasher);
     packets.hash(&mut hasher);
-    if bounded {
-        state.moves.hash(&mut hasher);
-    }
     hasher.finish()
 }
 

@@ -14,18 +14,16 @@ pub struct ModelHost {
     pub now: Instant,
 }
 
-/// FNV-1a in four lanes. MACs and tokens are compared, never attacked, in these tests.
+/// FNV-1a, expanded. MACs and tokens are compared, never attacked, in these tests.
 pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
-    let mut lanes = [0xcbf2_9ce4_8422_2325u64; 4];
-    for (at, byte) in parts.iter().copied().flatten().enumerate() {
-        let lane = &mut lanes[at % 4];
-        *lane = (*lane ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut state = 0xcbf2_9ce4_8422_2325u64;
+    for byte in parts.iter().copied().flatten() {
+        state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
     let mut out = [0; 32];
-    let mut mixed = 0u64;
-    for (chunk, lane) in out.chunks_mut(8).zip(lanes) {
-        mixed = (mixed.rotate_left(23) ^ lane).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        chunk.copy_from_slice(&mixed.to_be_bytes());
+    for chunk in out.chunks_mut(8) {
+        state = (state ^ state >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        chunk.copy_from_slice(&state.to_be_bytes());
     }
     out
 }

@@ -3,7 +3,6 @@
 //! lost, repeated and reordered, and at any moment all of that may stop: then both ends must find
 //! each other (protocol.md §8).
 
-use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Mutex;
 
@@ -13,7 +12,7 @@ use eccp_core::wire::PacketType;
 use stateright::{Model, Property};
 
 use crate::canonical;
-use crate::endpoint::{Addr, Input, PacketView, Table, View};
+use crate::endpoint::{Addr, FlowView, Input, PacketView, Table, View};
 
 /// Which moves are explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +34,10 @@ pub struct Limits {
 pub struct State {
     /// The ends, as numbers in the table.
     pub ends: [u32; 2],
-    /// Packets that may be delivered, as numbers in the table.
-    pub net: BTreeSet<u32>,
+    /// Packets that may be delivered, as numbers in the table, in order.
+    pub net: Vec<u32>,
     /// Where answers of which version have reached each host: what its peer may take for proven.
-    pub proofs: BTreeSet<(u8, u64, Addr)>,
+    pub proofs: Vec<(u8, u64, Addr)>,
     /// Moves so far.
     pub moves: [u8; 2],
     /// Nothing moves and nothing is lost any more.
@@ -99,6 +98,11 @@ impl Pair {
         self.table().size()
     }
 
+    /// Checks that the abstraction left out nothing that counts: see [`Table::check`].
+    pub fn check_abstraction(&self) -> Result<usize, String> {
+        self.table().check()
+    }
+
     fn table(&self) -> std::sync::MutexGuard<'_, Table> {
         self.table.lock().expect("no thread panicked")
     }
@@ -106,7 +110,7 @@ impl Pair {
     /// Lets the handshake run without loss.
     fn establish(&self, table: &mut Table, state: &mut State) {
         self.apply(table, state, &Action::Connect);
-        while let Some(packet) = state.net.pop_first() {
+        while let Some(packet) = state.net.pop() {
             self.apply(table, state, &Action::Deliver(packet));
         }
     }
@@ -136,18 +140,18 @@ impl Pair {
             Action::Deliver(packet) => {
                 let view = table.packet(packet).clone();
                 if state.calm && is_old(table, state, &view) {
-                    state.net.remove(&packet);
+                    state.net.retain(|other| *other != packet);
                 }
                 let host = usize::from(view.dst.0);
                 if let (PacketType::SynAck | PacketType::RsynAck, Some(token)) =
                     (view.kind, view.token)
                 {
-                    state.proofs.insert((view.dst.0, view.version, token));
+                    insert(&mut state.proofs, (view.dst.0, view.version, token));
                 }
                 self.step(table, state, host, Input::Packet(packet));
             }
             Action::Lose(packet) => {
-                state.net.remove(&packet);
+                state.net.retain(|other| *other != packet);
             }
             Action::Calm => state.calm = true,
         }
@@ -166,7 +170,7 @@ impl Pair {
         let ping = matches!(kind, PacketType::Ping | PacketType::Pong);
         let fits = state.calm || state.net.len() < self.limits.capacity;
         if fits && (self.limits.pings || !ping) {
-            state.net.insert(packet);
+            insert(&mut state.net, packet);
         }
     }
 
@@ -181,8 +185,7 @@ impl Pair {
         });
         state.proofs.retain(|(host, version, _)| {
             let peer = views[1 - usize::from(*host)].flow.as_ref();
-            peer.and_then(|flow| flow.versions.2)
-                .is_none_or(|proven| *version >= proven)
+            peer.is_none_or(|flow| Some(*version) == flow.versions.2 || *version == flow.versions.1)
         });
         let bounded = self.limits.moves.iter().all(Option::is_some);
         state.key = canonical::key(table, state, bounded);
@@ -206,6 +209,13 @@ impl Pair {
         actions
             .into_iter()
             .all(|action| self.next_state(state, action).is_none())
+    }
+}
+
+/// Adds `item` to a sorted list without repetition.
+fn insert<T: Ord>(list: &mut Vec<T>, item: T) {
+    if let Err(at) = list.binary_search(&item) {
+        list.insert(at, item);
     }
 }
 
@@ -248,9 +258,9 @@ fn matters(receiver: &View, sender: &View, packet: &PacketView) -> bool {
 
 /// What a calm network can still change, the most important first; it must fall with each change
 /// of an end, so that there is no livelock. Its front is the rank of spin-models/proof/rank.py.
-fn rank(table: &Table, state: &State) -> [u64; 9] {
+fn rank(table: &Table, state: &State) -> [u64; 10] {
     let views = state.ends.map(|end| table.view(end));
-    let mut rank = [0; 9];
+    let mut rank = [0; 10];
     let old = |packet: &&u32| is_old(table, state, table.packet(**packet));
     rank[0] = state.net.iter().filter(old).count() as u64;
     for (mine, peer) in [(0, 1), (1, 0)] {
@@ -268,6 +278,8 @@ fn rank(table: &Table, state: &State) -> [u64; 9] {
         rank[7] += flow.timers.len() as u64;
         rank[8] += u64::from(flow.notice);
         let record = views[peer].flow.as_ref();
+        let listed = |record: &&FlowView| record.candidates.contains(&views[mine].held[0]);
+        rank[9] += u64::from(record.filter(listed).is_none());
         let newest = record.map_or(0, |record| record.versions.1 + 1);
         let proven = record.and_then(|r| r.versions.2).map_or(0, |v| v + 1);
         rank[2] += flow.versions.0 + 1 - newest;
@@ -276,6 +288,9 @@ fn rank(table: &Table, state: &State) -> [u64; 9] {
     }
     rank
 }
+
+/// What must be possible, lest the other properties speak of nothing.
+pub const WITNESS: &str = "hosts have moved twice and found each other";
 
 impl Model for Pair {
     type State = State;
@@ -286,8 +301,8 @@ impl Model for Pair {
         let ends = [table.idle(0), table.idle(1)];
         let mut state = State {
             ends,
-            net: BTreeSet::new(),
-            proofs: BTreeSet::new(),
+            net: Vec::new(),
+            proofs: Vec::new(),
             moves: [0; 2],
             calm: false,
             key: 0,
@@ -389,14 +404,11 @@ impl Model for Pair {
                     Self::converged(&table, state)
                 }
             }),
-            Property::sometimes(
-                "both have moved and found each other",
-                |model, state: &State| {
-                    let table = model.table();
-                    let moved = state.moves.iter().sum::<u8>() >= 2;
-                    moved && Self::converged(&table, state)
-                },
-            ),
+            Property::sometimes(WITNESS, |model, state: &State| {
+                let table = model.table();
+                let moved = state.moves.iter().sum::<u8>() >= 2;
+                moved && Self::converged(&table, state)
+            }),
         ]
     }
 }
