@@ -100,7 +100,8 @@ impl Flow {
         shared.new_path(&local, remote, encap)
     }
 
-    /// SYN-ACK and RSYN-ACK on their own timers (R4).
+    /// SYN-ACK and RSYN-ACK on their own timers (R4), to every source that the pending version
+    /// came from (R15).
     fn poll_answers(
         &mut self,
         shared: &mut Shared,
