@@ -108,8 +108,8 @@ def draw_arrow(arrow, x, parties):
     middle, level = start + (end - start) * 0.5, y0 + (y1 - y0) * 0.5 - 6
     text = re.sub(r" tok0\b", "", arrow.label)
     text = re.sub(r" v0 (?=from|to|$)", " ", text) if text.startswith(("PING", "PONG")) else text
-    return (f'<line class="{"" if reached else "lost"}" x1="{start}" y1="{y0}" x2="{end}" y2="{y1}" '
-            f'{"marker-end=\"url(#a)\"" if reached else ""}/>{mark}'
+    head = 'class="" marker-end="url(#a)"' if reached else 'class="lost"'
+    return (f'<line {head} x1="{start}" y1="{y0}" x2="{end}" y2="{y1}"/>{mark}'
             f'<text class="m" x="{middle}" y="{level}" text-anchor="middle">{escape(text)}</text>')
 
 

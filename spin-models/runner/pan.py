@@ -15,14 +15,14 @@ def shell(command, folder, timeout=None):
 
 
 def build(folder, model, spin_options, compiler_options):
-    """Makes folder/pan of a model; a string with `-D…` options each for spin and for the compiler."""
+    """Makes folder/pan of a model; a string with `-D…` options each for spin and for gcc (with its -O)."""
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     made = shell(f"spin {spin_options} -a {model}", folder)
     if made.returncode or not (folder / "pan.c").exists() or "Error:" in made.stdout + made.stderr:
         raise ModelError(f"{model}: spin {spin_options}: {(made.stdout + made.stderr).strip()[-600:]}")
-    compiled = shell(f"gcc -O2 -w {compiler_options} -o pan pan.c", folder)
+    compiled = shell(f"gcc -w {compiler_options} -o pan pan.c", folder)
     if compiled.returncode:
         raise ModelError(f"{model}: gcc {compiler_options}: {compiled.stderr.strip()[-600:]}")
     return folder

@@ -68,7 +68,7 @@ def states(folder, name, text, options):
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / f"{name}.pml"
     model.write_text(text)
-    built = pan.build(folder / name, model, options, "-DSAFETY")
+    built = pan.build(folder / name, model, options, "-O1 -DSAFETY")
     lines = pan.output(built, "-m1000000")
     if "errors: 0" not in lines or "too small" in lines:
         raise pan.ModelError(f"projection of {name} with {options}: the search failed")
