@@ -312,3 +312,55 @@ fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>) {
         }
     }
 }
+
+#[test]
+fn each_reason_to_discard_has_a_counter_of_its_own() {
+    let malformed = [
+        Malformed::Truncated,
+        Malformed::HeaderLength,
+        Malformed::TrailingBytes,
+        Malformed::UnknownType,
+        Malformed::OptionLength,
+        Malformed::OptionValue,
+        Malformed::Padding,
+        Malformed::OptionOrder,
+        Malformed::UnknownOption,
+        Malformed::MissingOption,
+        Malformed::FlowId,
+    ];
+    let others = [
+        Discard::UnknownVersion,
+        Discard::UnknownFlow,
+        Discard::WrongSender,
+        Discard::BadMac,
+        Discard::BadKey,
+        Discard::StaleVersion,
+        Discard::FutureVersion,
+        Discard::AlreadyValidated,
+        Discard::BadToken,
+        Discard::UnexpectedSource,
+        Discard::OtherPath,
+        Discard::WrongState,
+        Discard::UnexpectedPong,
+        Discard::DifferentSyn,
+        Discard::RateLimited,
+        Discard::QueueFull,
+        Discard::NotControl,
+        Discard::Unsupported,
+    ];
+    let all: Vec<Discard> = malformed
+        .map(Discard::Malformed)
+        .into_iter()
+        .chain(others)
+        .collect();
+    assert_eq!(all.len(), Discard::COUNT);
+    for (index, reason) in all.iter().enumerate() {
+        assert_eq!(reason.index(), index);
+        // The name says what the reason says.
+        let debug = format!("{reason:?}")
+            .replace("Malformed(", "")
+            .replace(')', "");
+        let name = Discard::NAMES[index].replace('-', "");
+        assert_eq!(name, debug.to_lowercase());
+    }
+}

@@ -495,3 +495,36 @@ fn a_key_that_both_ends_share_must_be_the_same() {
         assert_eq!(established, establishes);
     }
 }
+
+#[test]
+fn the_longest_syn_and_syn_ack_fit() {
+    let many = |host| (1..=8).map(|n| addr6(host, n)).collect::<Vec<_>>();
+    let mut pair = Pair::with(settings(), many(CLIENT), many(SERVER));
+    let service = eccp_core::service::Service::Id([9; 32]);
+    pair.nodes[SERVER].listens = Some(service);
+    let remotes = [eccp_core::address::RemoteAddr {
+        addr: addr6(SERVER, 1).addr,
+        port: 0,
+    }];
+    let client = &mut pair.nodes[CLIENT];
+    let request = eccp_core::connection::Connect {
+        service,
+        inner: eccp_core::wire::INNER_TCP,
+        remotes: &remotes,
+        local: &client.addresses,
+        bound: Default::default(),
+        transport: eccp_core::service::TransportParams::new(&[1; 16]).unwrap(),
+        psk: None,
+    };
+    client
+        .conn
+        .connect(&mut client.host, &client.settings, &request);
+    let syn = pair.only(CLIENT, PacketType::Syn);
+    assert_eq!(syn.bytes.len(), 308);
+    pair.give(SERVER, &syn).unwrap();
+    let answer = pair.only(SERVER, PacketType::SynAck);
+    pair.give(CLIENT, &answer).unwrap();
+    assert_eq!(pair.state(CLIENT), FlowState::Established);
+    assert_eq!(pair.conn(SERVER).remote_ilist().entries().len(), 8);
+    assert_eq!(pair.conn(CLIENT).remote_ilist().entries().len(), 8);
+}

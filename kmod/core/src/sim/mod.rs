@@ -12,4 +12,4 @@ pub use crypto::SimHost;
 pub use node::Node;
 pub use rng::Rng;
 pub use scenario::{run, Mobility, Report, Scenario};
-pub use world::{Faults, World};
+pub use world::{Captured, Faults, World, FLOW, SERVICE};

@@ -55,6 +55,17 @@ struct InFlight {
     bytes: Vec<u8>,
 }
 
+/// A packet as it went into the network.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// When it was sent.
+    pub at: Instant,
+    /// From where to where, and how.
+    pub path: Path,
+    /// The ECCP packet.
+    pub bytes: Vec<u8>,
+}
+
 /// Two hosts and what is on its way between them.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -70,6 +81,8 @@ pub struct World {
     pub delivered: u64,
     /// Every how long each host sends a data packet; `None` for never.
     pub data_every: Option<Duration>,
+    /// All packets sent, if they are to be kept.
+    pub captured: Option<Vec<Captured>>,
     data_due: Instant,
     flying: BinaryHeap<Reverse<InFlight>>,
     order: u64,
@@ -88,6 +101,7 @@ impl World {
             rng: Rng::new(seed),
             delivered: 0,
             data_every: None,
+            captured: None,
             data_due: Instant(0),
             flying: BinaryHeap::new(),
             order: 0,
@@ -236,6 +250,13 @@ impl World {
 
     fn send(&mut self, path: Path, bytes: &[u8]) {
         let faults = self.faults;
+        if let Some(captured) = &mut self.captured {
+            captured.push(Captured {
+                at: self.now,
+                path,
+                bytes: bytes.to_vec(),
+            });
+        }
         if faults.blocks_native && path.encap == Encap::Native {
             return;
         }

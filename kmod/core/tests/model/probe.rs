@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One end of the shipping core, driven by the events of the conformance table: the test plays
+//! the peer and the network.
+
+use std::collections::BTreeSet;
+
+use eccp_core::address::{IpAddr128, LocalAddress, Path, RemoteAddr, RxInfo};
+use eccp_core::auth::token;
+use eccp_core::connection::{Accept, Connect, Connection};
+use eccp_core::event::{Command, FlowIndex};
+use eccp_core::flow::{FlowState, LocalHalf, Phase};
+use eccp_core::service::{Service, TransportParams};
+use eccp_core::settings::{Encapsulation, Settings};
+use eccp_core::time::{Duration, Instant};
+use eccp_core::wire::{Message, Packet, PacketType, Reason, INNER_TCP, MAC_LEN, MAX_CONTROL};
+
+use crate::host::{digest, ModelHost};
+use crate::table::Columns;
+
+const FLOW: FlowIndex = FlowIndex(0);
+const SERVICE: Service = Service::Port(80);
+const PEER_ID: u64 = 0x7777_0000_0000_0001;
+/// Names of addresses in the table: own ones, the peer's, and the peer behind another NAT address.
+const NAMES: [&str; 7] = ["L0", "L1", "L2", "P0", "P1", "P2", "N"];
+
+/// Which end of the handshake the probe is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// It connects.
+    Client,
+    /// It listens.
+    Server,
+}
+
+/// One end.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    conn: Box<Connection>,
+    host: ModelHost,
+    held: Vec<LocalAddress>,
+    role: Role,
+}
+
+fn ip(name: &str) -> IpAddr128 {
+    let at = NAMES.iter().position(|known| *known == name);
+    let at = at.unwrap_or_else(|| panic!("the table names an unknown address {name}"));
+    IpAddr128::from_v4([10, 0, 0, 1 + u8::try_from(at).expect("few names")])
+}
+
+fn name(ip: &IpAddr128) -> &'static str {
+    match ip.as_v4() {
+        Some([10, 0, 0, at]) => NAMES[usize::from(at - 1)],
+        _ => "-",
+    }
+}
+
+fn local(name: &str) -> LocalAddress {
+    LocalAddress {
+        addr: ip(name),
+        ifindex: 1,
+        ..LocalAddress::NONE
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        encapsulation: Encapsulation::Native,
+        control_rate: 0,
+        ..Settings::DEFAULT
+    }
+}
+
+impl Probe {
+    /// An end without a flow, at address L0.
+    pub fn new(role: Role) -> Self {
+        Self {
+            conn: Box::new(Connection::EMPTY),
+            host: ModelHost {
+                id: 0,
+                now: Instant(1_000_000_000),
+            },
+            held: vec![local("L0")],
+            role,
+        }
+    }
+
+    /// Its state as the table puts it.
+    pub fn columns(&self) -> Columns {
+        let Some(flow) = self.conn.flow(FLOW) else {
+            let name = match self.role {
+                Role::Client => "CLOSED",
+                Role::Server => "LISTEN",
+            };
+            return Columns {
+                name: name.into(),
+                own: "L0".into(),
+                version: 0,
+                acked: false,
+                newest: 0,
+                pending: false,
+                sources: BTreeSet::new(),
+                proven: None,
+                draining: false,
+            };
+        };
+        let proven_at = name(&flow.path().remote).to_owned();
+        let sources = flow.candidates().iter();
+        let own = match flow.local_half() {
+            LocalHalf::Absent(_) => "-",
+            LocalHalf::Moving(moving) => name(&moving.to.addr),
+            LocalHalf::Settled if flow.state() == FlowState::SynSent => name(&self.held[0].addr),
+            LocalHalf::Settled => name(&flow.path().local),
+        };
+        Columns {
+            name: state_name(flow.state()).into(),
+            own: own.into(),
+            version: flow.version(),
+            acked: flow.state() != FlowState::SynSent
+                && *flow.local_half() != LocalHalf::Settled
+                && flow.version() == 0
+                || *flow.local_half() == LocalHalf::Settled && flow.state() != FlowState::SynSent,
+            newest: flow.newest(),
+            pending: flow.peer_is_moving() && flow.state() != FlowState::SynSent,
+            sources: sources.map(|c| name(&c.path.remote).to_owned()).collect(),
+            proven: flow.validated().map(|version| (version, proven_at)),
+            draining: flow.phase() == Phase::Draining,
+        }
+    }
+
+    /// Lets an event happen; returns what is sent.
+    pub fn apply(&mut self, event: &str) -> BTreeSet<String> {
+        let mut delivered = false;
+        match event.split_once(' ') {
+            None => self.command(event),
+            Some(("DATA", from)) => delivered = self.data(from),
+            Some((kind, rest)) => self.packet(kind, rest),
+        }
+        let mut sent = self.flush();
+        if delivered {
+            sent.insert("DELIVER".into());
+        }
+        sent
+    }
+
+    fn command(&mut self, event: &str) {
+        let gap = |span: u64| Duration::from_millis(span);
+        match event {
+            "CONNECT" => self.connect(),
+            "LOSE_ADDRESS" => self.hold(Vec::new()),
+            "NEW_ADDRESS" => {
+                let next = self.conn.flow(FLOW).map_or(0, |flow| flow.version()) + 1;
+                self.hold(vec![local(&format!("L{next}"))]);
+            }
+            "DRAIN" => self.order(Command::Close { flow: FLOW }),
+            "ABORT" => self.order(Command::Abort {
+                flow: FLOW,
+                reason: Reason::Aborted,
+            }),
+            "TIMER" => self.wait(gap(2_200)),
+            "DRAIN_END" => self.wait(settings().draining),
+            "GIVE_UP" => self.wait(settings().give_up),
+            other => panic!("the table names an unknown event {other}"),
+        }
+    }
+
+    fn connect(&mut self) {
+        let request = Connect {
+            service: SERVICE,
+            inner: INNER_TCP,
+            remotes: &[RemoteAddr {
+                addr: ip("P0"),
+                port: 0,
+            }],
+            local: &self.held,
+            bound: Default::default(),
+            transport: TransportParams::EMPTY,
+            psk: None,
+        };
+        self.conn.connect(&mut self.host, &settings(), &request);
+    }
+
+    fn hold(&mut self, held: Vec<LocalAddress>) {
+        self.held = held;
+        self.conn.handle_addresses(&mut self.host, &self.held);
+    }
+
+    fn order(&mut self, command: Command) {
+        // A refusal shows in that nothing changes.
+        let _refused = self.conn.handle_command(&mut self.host, command);
+    }
+
+    fn wait(&mut self, span: Duration) {
+        self.host.now = self.host.now.after(span);
+        self.conn.handle_timeout(&mut self.host);
+    }
+
+    /// Data arrives; true if the transport gets it.
+    fn data(&mut self, from: &str) -> bool {
+        let rx = self.rx(from.trim_start_matches("from "));
+        let id = self.conn.flow(FLOW).map(|flow| flow.local_id());
+        let Some(flow) = id.and_then(|id| self.conn.find_flow(id)) else {
+            return false;
+        };
+        if self.conn.wants_data_notice(flow) {
+            let noticed = self.conn.handle_data(&mut self.host, flow, &rx, 100);
+            noticed.expect("the flow is live");
+        }
+        let phase = self.conn.flow(flow).map(|flow| flow.phase());
+        matches!(phase, Some(Phase::Open | Phase::Draining))
+    }
+
+    /// A packet arrives, such as `ACK v1 tokP1 from P0`.
+    fn packet(&mut self, kind: &str, rest: &str) {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let from = words.last().expect("a packet has a source");
+        let version = words.iter().find_map(|word| word.strip_prefix('v'));
+        let version = version.map_or(0, |v| v.parse().expect("a version is a number"));
+        let bound = words.iter().find_map(|word| word.strip_prefix("tok"));
+        let rx = self.rx(from);
+        let bytes = self.craft(kind, version, bound);
+        let listens = self.role == Role::Server && self.conn.flow(FLOW).is_none();
+        let packet = Packet::parse(&bytes).expect("the test makes well-formed packets");
+        // A discard shows in that nothing changes.
+        let _outcome = match kind == "SYN" && listens {
+            true => {
+                let request = Accept {
+                    local: &self.held,
+                    transport: TransportParams::EMPTY,
+                    psk: None,
+                };
+                let accepted =
+                    self.conn
+                        .accept(&mut self.host, &settings(), &packet, &rx, &request);
+                accepted.map(|_flow| ())
+            }
+            false => self.conn.handle_packet(&mut self.host, &rx, &bytes),
+        };
+    }
+
+    fn rx(&self, from: &str) -> RxInfo {
+        let version = self.conn.flow(FLOW).map_or(0, |flow| flow.version());
+        RxInfo {
+            local: ip(&format!("L{version}")),
+            remote: ip(from),
+            ifindex: 1,
+            ..RxInfo::default()
+        }
+    }
+
+    /// The packet as the peer would send it.
+    fn craft(&self, kind: &str, version: u64, bound: Option<&str>) -> Vec<u8> {
+        let own = self.conn.flow(FLOW).map_or(0, |flow| flow.local_id());
+        let kind = match kind {
+            "SYN" => PacketType::Syn,
+            "SYNACK" => PacketType::SynAck,
+            "ACK" => PacketType::Ack,
+            "RSYN" => PacketType::Rsyn,
+            "RSYNACK" => PacketType::RsynAck,
+            "RST" => PacketType::Rst,
+            "PING" => PacketType::Ping,
+            "PONG" => PacketType::Pong,
+            other => panic!("the table names an unknown packet {other}"),
+        };
+        let receiver = if kind == PacketType::Syn { 0 } else { own };
+        let mut message = Message::new(kind, receiver, PEER_ID, version);
+        message.inner = INNER_TCP;
+        match kind {
+            PacketType::Syn => {
+                message.service = Some(SERVICE);
+                message.key = Some([9; 32]);
+            }
+            PacketType::SynAck => {
+                message.key = Some([9; 32]);
+                message.token = bound.map(own_token);
+            }
+            PacketType::RsynAck => message.token = bound.map(own_token),
+            PacketType::Ack => {
+                message.token = bound.map(|at| self.token_for(at, version));
+            }
+            PacketType::Ping | PacketType::Pong => message.token = Some([3; 16]),
+            PacketType::Rst => message.reason = Some(Reason::Aborted),
+            _ => {}
+        }
+        let mut bytes = vec![0; MAX_CONTROL];
+        let emitted = message
+            .emit(&mut bytes, kind != PacketType::Syn)
+            .expect("it fits");
+        bytes.truncate(emitted.len);
+        if let Some(at) = emitted.mac_at {
+            let mac = digest(&[&bytes[..at]]);
+            bytes[at..at + MAC_LEN].copy_from_slice(&mac[..MAC_LEN]);
+        }
+        bytes
+    }
+
+    /// The token that the core makes for the peer's address.
+    fn token_for(&self, at: &str, version: u64) -> [u8; 16] {
+        let own = self.conn.flow(FLOW).map_or(0, |flow| flow.local_id());
+        let path = Path {
+            remote: ip(at),
+            ..Path::NONE
+        };
+        token(&self.host, &[0; 32], own, version, &path)
+    }
+
+    fn flush(&mut self) -> BTreeSet<String> {
+        let mut sent = BTreeSet::new();
+        let mut buf = [0; MAX_CONTROL];
+        while let Some(transmit) = self.conn.poll_transmit(&mut self.host, &mut buf) {
+            let packet = Packet::parse(&buf[..transmit.len]).expect("the core sends packets");
+            let message = *packet.message();
+            let to = name(&transmit.path.remote);
+            let version = message.version;
+            let text = match message.kind {
+                PacketType::Syn => format!("SYN v{version} to {to}"),
+                PacketType::Rsyn => format!("RSYN v{version} to {to}"),
+                PacketType::SynAck | PacketType::RsynAck => {
+                    let kind = match message.kind {
+                        PacketType::SynAck => "SYNACK",
+                        _ => "RSYNACK",
+                    };
+                    let bound = NAMES.into_iter().find(|at| {
+                        at.starts_with(['P', 'N'])
+                            && Some(self.token_for(at, version)) == message.token
+                    });
+                    format!("{kind} v{version} tok{} to {to}", bound.unwrap_or("?"))
+                }
+                PacketType::Ack => {
+                    let own = NAMES
+                        .into_iter()
+                        .find(|at| Some(own_token(at)) == message.token);
+                    format!("ACK v{version} tok{} to {to}", own.unwrap_or("?"))
+                }
+                PacketType::Rst => format!("RST to {to}"),
+                PacketType::Pong => format!("PONG to {to}"),
+                // It asks for an ACK that may be lost or brings an IList: not in the table.
+                PacketType::Ping => continue,
+                other => format!("{other:?} to {to}"),
+            };
+            sent.insert(text);
+        }
+        while self.conn.poll_event().is_some() {}
+        sent
+    }
+}
+
+/// A token that the peer made for one of our addresses; to us it is any bytes.
+fn own_token(at: &str) -> [u8; 16] {
+    let mut token = [0; 16];
+    token[..at.len()].copy_from_slice(at.as_bytes());
+    token
+}
+
+fn state_name(state: FlowState) -> &'static str {
+    match state {
+        FlowState::Closed => "CLOSED",
+        FlowState::SynSent => "SYN_SENT",
+        FlowState::SynRcvd => "SYN_RCVD",
+        FlowState::Established => "ESTABLISHED",
+        FlowState::NoAddress => "NOADDRESS",
+        FlowState::RsynSent => "RSYN_SENT",
+        FlowState::RsynRcvd => "RSYN_RCVD",
+        FlowState::RsynSentRcvd => "RSYN_SENT_RCVD",
+        FlowState::NoAddressRsynRcvd => "NOADDRESS_RSYN_RCVD",
+    }
+}
