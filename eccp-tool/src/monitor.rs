@@ -109,7 +109,7 @@ impl Line {
             words.push(format!("flow {} {}", flow.id(), flow.path()));
             words.extend(flow.candidate().map(|address| format!("to {address}")));
             words.extend(
-                flow.local_version()
+                flow.moved_version()
                     .map(|version| format!("version {version}")),
             );
             words.extend(flow.reason().map(|reason| format!("({reason})")));

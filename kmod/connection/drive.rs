@@ -115,8 +115,14 @@ impl Connection {
                 notify::report(self, state, Report::AddressGone);
             }
             Event::Suspended { .. } => counters.add(Count::SUSPENSIONS),
-            Event::Moving { .. } => {
+            Event::Moving { planned, .. } => {
                 counters.add(Count::MOVES_STARTED);
+                state.why = state.asked.take().unwrap_or(if planned {
+                    notify::reason::BETTER_ADDRESS
+                } else {
+                    counters.add(Count::FAILOVERS);
+                    notify::reason::ADDRESS_LOST
+                });
                 notify::report(self, state, Report::FlowMoving);
             }
             Event::Moved { .. } => {

@@ -283,7 +283,7 @@ impl Connection {
         // The set may have changed a moment ago, and the notice be still on its way.
         let addresses = self.net.addresses();
         let _ = state.core.handle_addresses(&mut host, &addresses);
-        state.why = why;
+        state.asked = Some(why);
         let to = state.pick(to, &addresses);
         let result = state.core.handle_command(
             &mut host,
@@ -293,6 +293,7 @@ impl Connection {
             },
         );
         self.drive(&mut state, &mut host);
+        state.asked = None;
         if let Err(refused) = result {
             self.net.counters.add(Count::REFUSED_MOVES);
             return Err(refused);

@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) with_psk: bool,
     pub(crate) moves: u32,
     pub(crate) why: Why,
+    /// Who asked for the move that is about to begin.
+    pub(super) asked: Option<Why>,
 }
 
 /// Why a flow last moved, failed to or ended: numbers of `enum eccp_reason`.
@@ -74,6 +76,7 @@ impl State {
             with_psk: false,
             moves: 0,
             why: 0,
+            asked: None,
         }
     }
 

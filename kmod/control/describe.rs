@@ -99,7 +99,7 @@ fn flow_path(to: &mut Writer, flow: &FlowSnapshot) -> Result {
             to,
             sys::ECCP_A_FLOW_CANDIDATE_IPV4,
             sys::ECCP_A_FLOW_CANDIDATE_IPV6,
-            &candidate.remote,
+            candidate,
         )?;
     }
     Ok(())

@@ -8,9 +8,9 @@ use crate::{
         sys::{self, eccp_info},
     },
     proto::{
-        address::{Encap, Path},
+        address::{Encap, IpAddr128, Path},
         auth::Role,
-        flow::{FlowState, Phase},
+        flow::{FlowState, LocalHalf, Phase},
         ilist::IList,
         service::Service,
     },
@@ -27,8 +27,8 @@ pub(crate) struct FlowSnapshot {
     pub(crate) remote_version: u64,
     /// The path in use, or the last one that was.
     pub(crate) path: Path,
-    /// Where the peer is moving to, or where this side is.
-    pub(crate) candidate: Option<Path>,
+    /// Where this side is moving to, else where the peer is.
+    pub(crate) candidate: Option<IpAddr128>,
     pub(crate) rtt_us: u32,
     pub(crate) mtu: u32,
     pub(crate) stats: FlowStats,
@@ -73,7 +73,10 @@ impl FlowSnapshot {
             local_version: core.version(),
             remote_version: core.validated().unwrap_or(0),
             path: *core.path(),
-            candidate: core.candidates().iter().last().map(|c| c.path),
+            candidate: match core.local_half() {
+                LocalHalf::Moving(own) => Some(own.to.addr),
+                _ => core.candidates().iter().last().map(|c| c.path.remote),
+            },
             rtt_us: measured,
             mtu: stats.mtu,
             stats,
@@ -109,7 +112,7 @@ impl FlowSnapshot {
             reason: self.reason,
             local_addr: self.path.local.0,
             remote_addr: self.path.remote.0,
-            candidate_addr: self.candidate.map_or([0; 16], |path| path.remote.0),
+            candidate_addr: self.candidate.map_or([0; 16], |address| address.0),
             local_port: self.path.local_port.to_be(),
             remote_port: self.path.remote_port.to_be(),
             reserved: 0,
@@ -128,9 +131,7 @@ pub(crate) fn number_of(state: FlowState) -> u32 {
         FlowState::RsynSent => sys::eccp_flow_state_ECCP_FLOW_STATE_RSYN_SENT,
         FlowState::RsynRcvd => sys::eccp_flow_state_ECCP_FLOW_STATE_RSYN_RCVD,
         FlowState::RsynSentRcvd => sys::eccp_flow_state_ECCP_FLOW_STATE_RSYN_SENT_RCVD,
-        FlowState::NoAddressRsynRcvd => {
-            sys::eccp_flow_state_ECCP_FLOW_STATE_NOADDRESS_RSYN_RCVD
-        }
+        FlowState::NoAddressRsynRcvd => sys::eccp_flow_state_ECCP_FLOW_STATE_NOADDRESS_RSYN_RCVD,
     }
 }
 

@@ -137,11 +137,20 @@ impl Refusal {
     }
 }
 
+/// The C library's words for an error, without its number.
+fn errno_text(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.into(),
+        None => text,
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.text {
             Some(text) => write!(f, "{text}")?,
-            None => write!(f, "{}", std::io::Error::from_raw_os_error(self.errno))?,
+            None => f.write_str(&errno_text(self.errno))?,
         }
         if let Some(name) = &self.attribute {
             write!(f, " (attribute {name})")?;

@@ -189,3 +189,11 @@ fn numbers_of_sockets_are_those_of_the_header() {
         socket::ECCP_SOCKADDR_MIN_LEN as u64
     );
 }
+
+#[test]
+fn the_module_has_the_version_of_the_workspace() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../kmod/shim/shim_genl.c");
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let wanted = format!("#define SHIM_VERSION \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&wanted), "{wanted} is not in {path}");
+}

@@ -125,9 +125,12 @@ impl FlowView {
         self.candidate.as_deref()
     }
 
-    /// The local version.
-    pub fn local_version(&self) -> Option<u64> {
-        self.local_version
+    /// The version of the side that moved last.
+    pub fn moved_version(&self) -> Option<u64> {
+        match self.reason.as_deref() {
+            Some("peer") => self.remote_version,
+            _ => self.local_version,
+        }
     }
 
     fn first_line(&self) -> String {
