@@ -6,8 +6,10 @@
 //! tables into transfer functions, and [`analysis`] answers questions about the whole network.
 
 pub mod analysis;
+pub mod generate;
 pub mod header;
 pub mod model;
 pub mod read;
+pub mod report;
 pub mod space;
 pub mod transfer;

@@ -5,8 +5,8 @@
 mod reading;
 mod writing;
 
-pub use reading::{read, text_test};
-pub use writing::write;
+pub use reading::{parse_rule, read, text_test};
+pub use writing::{write, write_rule};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

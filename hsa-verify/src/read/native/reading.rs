@@ -110,6 +110,28 @@ fn build(document: &Document) -> Result<Network, String> {
     Ok(reader.network)
 }
 
+/// One rule for a box of a network, as JSON. Its origins are left out: files belong to networks.
+///
+/// # Errors
+/// Malformed JSON, or a port, table or field that the box does not have.
+pub fn parse_rule(network: &Network, device: u32, text: &str) -> Result<Rule, String> {
+    let mut rule: TableRule = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    rule.from.clear();
+    let own = network
+        .port_ids()
+        .filter(|p| network.port(*p).device.0 == device);
+    let tables = network.devices[device as usize].tables.iter().enumerate();
+    let scope = Scope {
+        ports: own.map(|p| (network.port(p).name.as_str(), p)).collect(),
+        tables: tables.map(|(i, t)| (t.name.as_str(), i as u32)).collect(),
+    };
+    let mut reader = Reader {
+        network: Network::new(network.layout.clone()),
+        files: HashMap::new(),
+    };
+    reader.rule(&rule, &scope)
+}
+
 struct Reader {
     network: Network,
     files: HashMap<String, FileId>,

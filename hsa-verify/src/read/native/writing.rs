@@ -55,6 +55,11 @@ pub fn write(network: &Network) -> Document {
     }
 }
 
+/// One rule of a box.
+pub fn write_rule(network: &Network, device: u32, rule: &Rule) -> TableRule {
+    Writer { network }.rule(rule, &network.devices[device as usize])
+}
+
 fn header(layout: &Layout) -> Header {
     let field = |f: &Field| HeaderField {
         name: f.name.clone(),

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The network as SVG, with paths, loops and leaks drawn in.
+//!
+//! Boxes push each other apart and links pull them together (Fruchterman and Reingold, 1991).
+//! The start positions are a circle and nothing is random: one network, one picture.
+
+use crate::model::{DeviceId, Network, PortId};
+use std::collections::{BTreeMap, BTreeSet};
+use svg::node::element::{Circle, Definitions, Group, Line, Marker, Path, Rectangle, Text, Title};
+use svg::Document;
+
+/// What a mark shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkKind {
+    /// A way that packets take.
+    Path,
+    /// A way that packets go round for ever.
+    Loop,
+    /// A way that should not exist.
+    Leak,
+    /// A box where packets end.
+    End,
+}
+
+/// Something drawn into the network: the boxes of these ports in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// What it shows.
+    pub kind: MarkKind,
+    /// Text of the legend.
+    pub label: String,
+    /// Ports in order of travel. For a loop the last is linked to the first.
+    pub ports: Vec<PortId>,
+}
+
+const WIDTH: f64 = 1200.0;
+const HEIGHT: f64 = 800.0;
+const BOX_HEIGHT: f64 = 30.0;
+const MARGIN: f64 = 90.0;
+/// Space for the legend at the bottom.
+const LEGEND: f64 = 26.0;
+
+fn color(kind: MarkKind) -> &'static str {
+    match kind {
+        MarkKind::Path => "#1a66c2",
+        MarkKind::Loop => "#d0021b",
+        MarkKind::Leak => "#d0021b",
+        MarkKind::End => "#b35900",
+    }
+}
+
+/// Draws the network. At most six marks are drawn; the legend says so if there are more.
+pub fn draw(network: &Network, marks: &[Mark]) -> String {
+    let positions = positions(network);
+    let shown = &marks[..marks.len().min(6)];
+    let legend = LEGEND * (shown.len() + usize::from(shown.len() < marks.len())) as f64;
+    let mut document = Document::new()
+        .set("viewBox", (0, 0, WIDTH, HEIGHT + legend + 10.0))
+        .set(
+            "font-family",
+            "system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif",
+        )
+        .set("role", "img");
+    document = document.add(arrow_heads()).add(
+        Rectangle::new()
+            .set("width", "100%")
+            .set("height", "100%")
+            .set("fill", "#ffffff"),
+    );
+    let on_mark: BTreeSet<DeviceId> = shown
+        .iter()
+        .flat_map(|m| &m.ports)
+        .map(|p| network.port(*p).device)
+        .collect();
+    document = document.add(cables(network, &positions));
+    for (i, mark) in shown.iter().enumerate() {
+        document = document.add(way(network, &positions, mark, i));
+    }
+    document = document.add(boxes(network, &positions, &on_mark));
+    for (i, mark) in shown.iter().enumerate() {
+        document = document.add(legend_line(i, color(mark.kind), &mark.label));
+    }
+    if shown.len() < marks.len() {
+        let rest = format!("{} more are not drawn", marks.len() - shown.len());
+        document = document.add(legend_line(shown.len(), "#666666", &rest));
+    }
+    document.to_string()
+}
+
+fn arrow_heads() -> Definitions {
+    let mut definitions = Definitions::new();
+    for kind in [MarkKind::Path, MarkKind::Loop, MarkKind::End] {
+        let head = Path::new()
+            .set("d", "M0,0 L8,4 L0,8 z")
+            .set("fill", color(kind));
+        let marker = Marker::new()
+            .set("id", format!("head{}", &color(kind)[1..]))
+            .set("markerWidth", 8)
+            .set("markerHeight", 8)
+            .set("refX", 7)
+            .set("refY", 4)
+            .set("orient", "auto")
+            .set("markerUnits", "userSpaceOnUse")
+            .add(head);
+        definitions = definitions.add(marker);
+    }
+    definitions
+}
+
+/// Boxes with a link between them, each pair once, with how many cables.
+fn neighbours(network: &Network) -> BTreeMap<(DeviceId, DeviceId), BTreeSet<(PortId, PortId)>> {
+    let mut pairs: BTreeMap<(DeviceId, DeviceId), BTreeSet<(PortId, PortId)>> = BTreeMap::new();
+    for link in &network.links {
+        let (a, b) = (network.port(link.from).device, network.port(link.to).device);
+        if a != b {
+            let ends = if a < b {
+                (link.from, link.to)
+            } else {
+                (link.to, link.from)
+            };
+            pairs.entry((a.min(b), a.max(b))).or_default().insert(ends);
+        }
+    }
+    pairs
+}
+
+/// Rounds of the layout; fewer where every round costs more.
+fn rounds(boxes: usize) -> usize {
+    match boxes {
+        0..=60 => 500,
+        61..=300 => 120,
+        _ => 20,
+    }
+}
+
+fn positions(network: &Network) -> Vec<(f64, f64)> {
+    let n = network.devices.len();
+    let circle = |i: usize| {
+        let angle = std::f64::consts::TAU * i as f64 / n.max(1) as f64;
+        (
+            WIDTH / 2.0 + 300.0 * angle.cos(),
+            HEIGHT / 2.0 + 250.0 * angle.sin(),
+        )
+    };
+    let mut at: Vec<(f64, f64)> = (0..n).map(circle).collect();
+    let pairs: Vec<(usize, usize)> = neighbours(network)
+        .keys()
+        .map(|(a, b)| (a.0 as usize, b.0 as usize))
+        .collect();
+    let ideal = 0.85 * (WIDTH * HEIGHT / n.max(1) as f64).sqrt();
+    let total = rounds(n);
+    for round in 0..total {
+        let step = 60.0 * (1.0 - round as f64 / total as f64) + 1.0;
+        let mut push = vec![(0.0, 0.0); n];
+        for a in 0..n {
+            for b in 0..a {
+                let (dx, dy, distance) = apart(at[a], at[b]);
+                let force = ideal * ideal / distance;
+                let (fx, fy) = (dx / distance * force, dy / distance * force);
+                push[a] = (push[a].0 + fx, push[a].1 + fy);
+                push[b] = (push[b].0 - fx, push[b].1 - fy);
+            }
+        }
+        for &(a, b) in &pairs {
+            let (dx, dy, distance) = apart(at[a], at[b]);
+            let force = distance * distance / ideal;
+            let (fx, fy) = (dx / distance * force, dy / distance * force);
+            push[a] = (push[a].0 - fx, push[a].1 - fy);
+            push[b] = (push[b].0 + fx, push[b].1 + fy);
+        }
+        for (place, (fx, fy)) in at.iter_mut().zip(push) {
+            let length = (fx * fx + fy * fy).sqrt().max(0.01);
+            place.0 += fx / length * length.min(step);
+            place.1 += fy / length * length.min(step);
+        }
+    }
+    fit(&mut at);
+    at
+}
+
+fn apart(a: (f64, f64), b: (f64, f64)) -> (f64, f64, f64) {
+    let (dx, dy) = (a.0 - b.0, a.1 - b.1);
+    (dx, dy, (dx * dx + dy * dy).sqrt().max(0.5))
+}
+
+/// Scales the picture into the frame.
+fn fit(at: &mut [(f64, f64)]) {
+    let range = |values: Vec<f64>| {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        (low, (high - low).max(1.0))
+    };
+    let (left, width) = range(at.iter().map(|p| p.0).collect());
+    let (top, height) = range(at.iter().map(|p| p.1).collect());
+    let single = at.len() < 2;
+    for place in at.iter_mut() {
+        place.0 = MARGIN + (place.0 - left) / width * (WIDTH - 2.0 * MARGIN);
+        place.1 = 40.0 + (place.1 - top) / height * (HEIGHT - 80.0);
+        if single {
+            *place = (WIDTH / 2.0, HEIGHT / 2.0);
+        }
+    }
+}
+
+fn cables(network: &Network, at: &[(f64, f64)]) -> Group {
+    let mut group = Group::new()
+        .set("stroke", "#9aa5b1")
+        .set("stroke-width", 1.4);
+    for ((a, b), ends) in neighbours(network) {
+        let ((x1, y1), (x2, y2)) = (at[a.0 as usize], at[b.0 as usize]);
+        let names: Vec<String> = ends
+            .iter()
+            .map(|(p, q)| format!("{} - {}", network.port_name(*p), network.port_name(*q)))
+            .collect();
+        let line = Line::new()
+            .set("x1", round(x1))
+            .set("y1", round(y1))
+            .set("x2", round(x2))
+            .set("y2", round(y2))
+            .add(Title::new(names.join("\n")));
+        group = group.add(line);
+    }
+    group
+}
+
+fn round(v: f64) -> f64 {
+    (v * 10.0).round() / 10.0
+}
+
+fn half_width(name: &str) -> f64 {
+    (name.chars().count() as f64 * 8.0 + 22.0) / 2.0
+}
+
+fn boxes(network: &Network, at: &[(f64, f64)], marked: &BTreeSet<DeviceId>) -> Group {
+    let mut group = Group::new()
+        .set("font-size", 13)
+        .set("text-anchor", "middle");
+    let mut ports = vec![0usize; network.devices.len()];
+    for port in network.physical_ports() {
+        ports[network.port(port).device.0 as usize] += 1;
+    }
+    for (i, device) in network.devices.iter().enumerate() {
+        let (x, y) = at[i];
+        let half = half_width(&device.name);
+        let on = marked.contains(&DeviceId(i as u32));
+        let rules: usize = device.tables.iter().map(|t| t.rules.len()).sum();
+        let frame = Rectangle::new()
+            .set("x", round(x - half))
+            .set("y", round(y - BOX_HEIGHT / 2.0))
+            .set("width", round(2.0 * half))
+            .set("height", BOX_HEIGHT)
+            .set("rx", 6)
+            .set("fill", if on { "#fff7e0" } else { "#f3f5f8" })
+            .set("stroke", if on { "#333333" } else { "#7b8794" })
+            .set("stroke-width", if on { 1.8 } else { 1.0 });
+        let text = Text::new(device.name.clone())
+            .set("x", round(x))
+            .set("y", round(y + 4.5))
+            .set("fill", "#1f2933");
+        let about = format!("{}: {} ports, {rules} rules", device.name, ports[i]);
+        group = group.add(Group::new().add(Title::new(about)).add(frame).add(text));
+    }
+    group
+}
+
+/// The way of a mark: arrows from box to box, beside the cable so that both stay visible.
+fn way(network: &Network, at: &[(f64, f64)], mark: &Mark, index: usize) -> Group {
+    let color = color(mark.kind);
+    let mut boxes: Vec<DeviceId> = mark.ports.iter().map(|p| network.port(*p).device).collect();
+    boxes.dedup();
+    if mark.kind == MarkKind::Loop {
+        boxes.extend(boxes.first().copied());
+        boxes.dedup();
+    }
+    let mut group = Group::new()
+        .set("fill", "none")
+        .set("stroke", color)
+        .set("stroke-width", 3)
+        .set("stroke-opacity", 0.85);
+    for pair in boxes.windows(2) {
+        let (a, b) = (pair[0].0 as usize, pair[1].0 as usize);
+        let names = (&network.devices[a].name, &network.devices[b].name);
+        let (start, end) = (at[a], at[b]);
+        let (dx, dy, distance) = apart(end, start);
+        let (ux, uy) = (dx / distance, dy / distance);
+        let side = 7.0 + 5.0 * index as f64;
+        let shift = (-uy * side, ux * side);
+        let from = leave_box(start, (ux, uy), half_width(names.0));
+        let to = leave_box(end, (-ux, -uy), half_width(names.1));
+        let line = Line::new()
+            .set("x1", round(from.0 + shift.0))
+            .set("y1", round(from.1 + shift.1))
+            .set("x2", round(to.0 + shift.0))
+            .set("y2", round(to.1 + shift.1))
+            .set("marker-end", format!("url(#head{})", &color[1..]));
+        group = group.add(line);
+    }
+    if boxes.len() < 2 || mark.kind == MarkKind::End {
+        if let Some(last) = boxes.last() {
+            let (x, y) = at[last.0 as usize];
+            let half = half_width(&network.devices[last.0 as usize].name);
+            let ring = Circle::new()
+                .set("cx", round(x))
+                .set("cy", round(y))
+                .set("r", round(half + 8.0));
+            group = group.add(ring);
+        }
+    }
+    group
+}
+
+/// Where a line from the middle of a box in a direction crosses its frame.
+fn leave_box(middle: (f64, f64), direction: (f64, f64), half: f64) -> (f64, f64) {
+    let reach = |size: f64, d: f64| {
+        if d.abs() < 1e-6 {
+            f64::INFINITY
+        } else {
+            size / d.abs()
+        }
+    };
+    let t = reach(half + 2.0, direction.0).min(reach(BOX_HEIGHT / 2.0 + 2.0, direction.1));
+    (middle.0 + direction.0 * t, middle.1 + direction.1 * t)
+}
+
+fn legend_line(index: usize, color: &str, label: &str) -> Group {
+    let y = HEIGHT + LEGEND * index as f64 + 12.0;
+    let line = Line::new()
+        .set("x1", 24)
+        .set("y1", y)
+        .set("x2", 64)
+        .set("y2", y)
+        .set("stroke", color)
+        .set("stroke-width", 3);
+    let mut short: String = label.chars().take(140).collect();
+    if short.len() < label.len() {
+        short.push_str("...");
+    }
+    let text = Text::new(short)
+        .set("x", 74)
+        .set("y", y + 4.5)
+        .set("font-size", 13)
+        .set("fill", "#1f2933");
+    Group::new().add(line).add(text)
+}
