@@ -27,6 +27,23 @@ pub struct Columns {
     pub draining: bool,
 }
 
+impl Columns {
+    /// An end without a flow: nothing else about it counts.
+    pub fn without_flow(name: &str, own: &str) -> Self {
+        Self {
+            name: name.into(),
+            own: own.into(),
+            version: 0,
+            acked: false,
+            newest: 0,
+            pending: false,
+            sources: BTreeSet::new(),
+            proven: None,
+            draining: false,
+        }
+    }
+}
+
 /// What an event leads to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -41,8 +58,6 @@ pub struct Outcome {
 pub struct State {
     /// Its columns.
     pub columns: Columns,
-    /// The flow was added to a connection that existed.
-    pub later: bool,
     /// Events with an effect.
     pub rows: BTreeMap<String, Outcome>,
     /// Packets without one.
@@ -59,7 +74,6 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, State>, String> {
             ["state", id, ..] if fields.len() == 15 => {
                 let state = State {
                     columns: columns(&fields).ok_or_else(wrong)?,
-                    later: fields[12] == "1",
                     rows: BTreeMap::new(),
                     ignored: BTreeSet::new(),
                 };
@@ -98,7 +112,8 @@ fn columns(fields: &[&str]) -> Option<Columns> {
         name: (*fields.get(2)?).to_owned(),
         own: (*fields.get(3)?).to_owned(),
         version: number(4)?,
-        acked: flag(5)?,
+        // Without an address the next one gets a new version, so this does not count.
+        acked: flag(5)? && fields.get(3) != Some(&"-"),
         newest: number(7)?,
         pending: flag(8)?,
         sources: list(fields.get(9)?, "+"),
