@@ -91,6 +91,9 @@ pub struct Connection {
     pub(super) flows: [Flow; MAX_FLOWS],
 }
 
+// Hosts allocate connections in one piece.
+const _: () = assert!(core::mem::size_of::<Connection>() <= 8192);
+
 impl Connection {
     /// A connection without flows, to be filled in place.
     pub const EMPTY: Self = Self {

@@ -229,7 +229,7 @@ impl Flow {
     }
 
     /// An RST in SYN_SENT: believed if its sender has seen our SYN and answers from where that
-    /// SYN was sent.
+    /// SYN was sent. If other addresses are left, they are asked at once.
     pub(super) fn handle_refusal(
         &mut self,
         shared: &mut Shared,
@@ -239,8 +239,12 @@ impl Flow {
     ) -> Result<(), Discard> {
         shared.check_syn_target(rx)?;
         check_mac(host, &refusal_key(host, &shared.syn_hash), packet)?;
-        let reason = packet.message().reason.unwrap_or(Reason::Other(0));
-        self.finish(shared, CloseReason::Refused(reason));
+        if shared.drop_remote(&rx.remote) {
+            self.setup.next = Some(host.now());
+        } else {
+            let reason = packet.message().reason.unwrap_or(Reason::Other(0));
+            self.finish(shared, CloseReason::Refused(reason));
+        }
         Ok(())
     }
 

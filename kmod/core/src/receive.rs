@@ -11,8 +11,9 @@ use super::wire::{Message, Packet, PacketType, Reason, TOKEN_LEN};
 
 impl Connection {
     /// Takes in a control packet that carries one of our flow IDs, or a SYN that the host found
-    /// to belong here by its [`SynKey`](super::connection::SynKey). On an error the packet has
-    /// had no effect but on counters.
+    /// to belong here by its [`SynKey`](super::connection::SynKey). An error says why it was not
+    /// acted on. A packet whose MAC does not verify changes nothing; an old one that is genuine can
+    /// still bring a newer IList.
     pub fn handle_packet(
         &mut self,
         host: &mut dyn Host,

@@ -212,6 +212,24 @@ impl Shared {
         Ok(())
     }
 
+    /// Takes an address that refused us out of those that a first SYN goes to; true if others
+    /// are left.
+    pub(super) fn drop_remote(&mut self, addr: &IpAddr128) -> bool {
+        let mut kept = 0u8;
+        for at in 0..self.remotes_len {
+            let remote = self.remotes.get(usize::from(at)).copied();
+            let Some(remote) = remote.filter(|remote| remote.addr != *addr) else {
+                continue;
+            };
+            if let Some(slot) = self.remotes.get_mut(usize::from(kept)) {
+                *slot = remote;
+            }
+            kept = kept.saturating_add(1);
+        }
+        self.remotes_len = kept;
+        kept > 0
+    }
+
     /// The addresses of the peer that a first SYN goes to.
     pub(super) fn remotes(&self) -> &[RemoteAddr] {
         self.remotes
@@ -221,11 +239,11 @@ impl Shared {
 
     /// Our IList as it is now.
     pub(super) fn ilist(&self) -> IList {
-        IList::advertising(
-            self.addresses.as_slice(),
-            self.settings.udp_port,
-            self.local_version,
-        )
+        let port = match self.settings.encapsulation.tries(Encap::Udp) {
+            true => self.settings.udp_port,
+            false => 0,
+        };
+        IList::advertising(self.addresses.as_slice(), port, self.local_version)
     }
 
     /// Takes the peer's IList if it is newer than the one known (protocol.md §4).

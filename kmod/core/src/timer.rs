@@ -109,9 +109,9 @@ impl Retry {
         let mut random = [0u8; 4];
         host.random(&mut random);
         // A 32-bit fraction of an eighth of the gap; it shortens, so that the longest gap holds.
-        let span = u128::from(gap >> 3);
-        let cut = span.wrapping_mul(u128::from(u32::from_be_bytes(random))) >> 32;
-        let gap = gap.saturating_sub(u64::try_from(cut).unwrap_or(0));
+        let fraction = u64::from(u32::from_be_bytes(random));
+        let cut = (gap >> 3).saturating_mul(fraction) >> 32;
+        let gap = gap.saturating_sub(cut);
         self.last = Some(now);
         self.tries = self.tries.saturating_add(1);
         self.next = Some(now.after(Duration(gap)));

@@ -528,3 +528,32 @@ fn the_longest_syn_and_syn_ack_fit() {
     assert_eq!(pair.conn(SERVER).remote_ilist().entries().len(), 8);
     assert_eq!(pair.conn(CLIENT).remote_ilist().entries().len(), 8);
 }
+
+#[test]
+fn an_address_that_refuses_leaves_the_others_to_be_asked() {
+    let mut pair = Pair::with(
+        settings(),
+        vec![addr(CLIENT, 1)],
+        vec![addr(SERVER, 1), addr(SERVER, 2)],
+    );
+    pair.connect();
+    for (n, closes) in [(1, false), (2, true)] {
+        let syn = pair.only(CLIENT, PacketType::Syn);
+        assert_eq!(syn.path.remote, addr(SERVER, n).addr);
+        let packet = eccp_core::wire::Packet::parse(&syn.bytes).unwrap();
+        let mut out = [0; 128];
+        let host = &pair.nodes[SERVER].host;
+        let refuse = eccp_core::respond::refuse;
+        let len = refuse(host, &packet, Reason::NoService, &mut out).unwrap();
+        let rx =
+            pair.nodes[CLIENT].rx_info(syn.path.local, syn.path.remote, syn.path.encap, (0, 0));
+        let client = &mut pair.nodes[CLIENT];
+        let taken = client
+            .conn
+            .handle_packet(&mut client.host, &rx, &out[..len]);
+        taken.unwrap();
+        assert_eq!(pair.conn(CLIENT).is_closed(), closes);
+    }
+    let reason = CloseReason::Refused(Reason::NoService);
+    assert_eq!(closed(&pair.events(CLIENT)), Some(reason));
+}
