@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the module keeps for each network namespace.
 
+use crate::kernel_objects::errno::{EADDRINUSE};
 use crate::{
     connection::Connection,
     control::counters::{Count, Counters},

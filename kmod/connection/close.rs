@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The ends of endpoints, flows and connections.
 
+use crate::kernel_objects::errno::{EADDRNOTAVAIL, ECONNABORTED, ECONNREFUSED, ECONNRESET, EPROTONOSUPPORT};
 use super::{
     state::{Endpoint, State},
     Connection,
@@ -47,11 +48,13 @@ impl Connection {
         }
     }
 
-    /// Aborts a connection that nobody accepted.
+    /// Aborts a connection unless somebody accepted it.
     pub(crate) fn abort_unaccepted(self: &Arc<Self>) {
         let mut state = self.state.lock();
+        if state.listener.take().is_none() {
+            return;
+        }
         let mut host = KernelHost::new();
-        state.listener = None;
         self.abort(&mut state, &mut host, ECONNABORTED);
         self.look_after(&mut state, &mut host);
         self.drive(&mut state, &mut host);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Carries out what the core wants: packets, events, paths and timers.
 
+use crate::kernel_objects::errno::{EPROTO};
 use super::{
     state::{Endpoint, State},
     Connection,

@@ -8,6 +8,7 @@ mod close;
 mod drive;
 mod state;
 
+use crate::kernel_objects::errno::{ECONNABORTED};
 use crate::{
     control::{counters::Count, snapshot::FlowSnapshot},
     flow::Flow,

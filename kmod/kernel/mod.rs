@@ -4,6 +4,7 @@
 pub(crate) mod crypto;
 pub(crate) mod endpoint;
 pub(crate) mod entry;
+pub(crate) mod errno;
 pub(crate) mod genl;
 pub(crate) mod net;
 pub(crate) mod outer;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     netns::Net,
-    proto::address::{IpAddr128, LocalAddress},
+    proto::address::{Family, IpAddr128, LocalAddress},
 };
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{error::to_result, prelude::*, sync::Arc};
@@ -108,6 +108,23 @@ impl NetRef {
     pub(super) fn complete(self, path: &mut sys::shim_path) -> Result {
         // SAFETY: alive; `path` is writable.
         to_result(unsafe { sys::shim_tx_source(self.0, path) })
+    }
+
+    /// Whether routing leads to an address, from `local` unless that is open and by an interface
+    /// unless that is zero. Errors: what routing says, ENETUNREACH as a rule.
+    pub(crate) fn reaches(self, remote: IpAddr128, local: IpAddr128, ifindex: u32) -> Result {
+        let local = if local.is_unspecified() {
+            IpAddr128::UNSPECIFIED
+        } else {
+            local
+        };
+        self.complete(&mut sys::shim_path {
+            local: local.0,
+            remote: remote.0,
+            ifindex,
+            v6: u8::from(remote.family() == Family::V6),
+            ..Default::default()
+        })
     }
 
     /// Sends a control packet.

@@ -11,6 +11,12 @@ use kernel::{
     },
 };
 
+/// Waits until all present readers are done.
+fn wait_for_readers() {
+    // SAFETY: no preconditions; the callers may sleep. The kernel crate wraps it since Linux 7.3.
+    unsafe { kernel::bindings::synchronize_rcu() };
+}
+
 /// What a table holds.
 pub(crate) trait Entry: Send + Sync + Sized {
     /// The key. Keys are random, so that their low bits serve as the hash.
@@ -178,7 +184,7 @@ impl<T: Entry> RcuTable<T> {
             });
             if more && some.is_empty() {
                 // Nothing at all fits: give others a chance to free memory.
-                rcu::synchronize_rcu();
+                wait_for_readers();
             }
             skip = if more { skip.saturating_add(some.len()) } else { 0 };
             bucket += usize::from(!more);
@@ -195,7 +201,7 @@ impl<T: Entry> PinnedDrop for RcuTable<T> {
             |_| true,
             |entry| {
                 if let Some(removed) = self.remove(&entry) {
-                    rcu::synchronize_rcu();
+                    wait_for_readers();
                     drop(removed);
                 }
             },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `struct sockaddr_eccp`.
 
+use crate::kernel_objects::errno::{EAFNOSUPPORT};
 use crate::{
     kernel_objects::sys,
     proto::{

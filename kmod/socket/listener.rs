@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A service and the connections that came for it.
 
+use crate::kernel_objects::errno::{ECONNABORTED, ENOBUFS};
 use crate::{
     connection::Connection,
     control::counters::Count,

@@ -5,6 +5,7 @@ pub(crate) mod address;
 pub(crate) mod listener;
 mod options;
 
+use crate::kernel_objects::errno::{EADDRNOTAVAIL, EALREADY, EINPROGRESS, EISCONN, ENETDOWN, ENETUNREACH, ENOTCONN};
 use crate::{
     connection::{Connection, Target},
     kernel_objects::{
@@ -162,6 +163,9 @@ impl Socket {
         if name.service == Service::Port(0) {
             return Err(EADDRNOTAVAIL);
         }
+        outer
+            .net()
+            .reaches(name.addr, state.addr, outer.bound_interface())?;
         // What an earlier attempt left is no error of this one.
         let _ = outer.take_error();
         outer.set_connecting(true);
