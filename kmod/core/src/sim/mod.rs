@@ -11,5 +11,5 @@ pub mod world;
 pub use crypto::SimHost;
 pub use node::Node;
 pub use rng::Rng;
-pub use scenario::{run, Mobility, Report, Scenario};
-pub use world::{Captured, Faults, World, FLOW, SERVICE};
+pub use scenario::{run, run_recorded, Mobility, Report, Scenario};
+pub use world::{Captured, Faults, Seen, World, FLOW, SERVICE};

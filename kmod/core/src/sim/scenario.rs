@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use super::node::Node;
 use super::rng::Rng;
-use super::world::{Faults, World, FLOW};
+use super::world::{Faults, Seen, World, FLOW};
 use crate::address::{IpAddr128, LocalAddress};
 use crate::event::Command;
 use crate::flow::FlowState;
@@ -60,29 +60,16 @@ const CALM: Duration = Duration::from_secs(120);
 
 /// Lives through a scenario. An error names what was violated; the same seed repeats it.
 pub fn run(scenario: &Scenario) -> Result<Report, String> {
-    let mut life = Life::new(scenario);
-    life.world.connect();
-    for _ in 0..scenario.changes {
-        let pause = Duration(life.rng.below(1_500_000));
-        life.world.run_for(pause)?;
-        life.change(scenario.mobility);
-    }
-    let calm = life.world.now;
-    life.settle();
-    if scenario.mobility == Mobility::BothHard {
-        life.world.run_for(CALM)?;
-        return Ok(life.report(Duration(0)));
-    }
-    while life.world.now < calm.after(CALM) {
-        life.world.run_for(Duration::from_millis(100))?;
-        if life.has_converged() {
-            let took = life.world.now.since(calm);
-            return life.check_quiet(took);
-        }
-    }
-    Err(life.describe())
+    Life::new(scenario).live(scenario)
 }
 
+/// As [`run`], with everything that the hosts sent and received.
+pub fn run_recorded(scenario: &Scenario) -> (Result<Report, String>, Vec<Seen>) {
+    let mut life = Life::new(scenario);
+    life.world.record = Some(Vec::new());
+    let report = life.live(scenario);
+    (report, life.world.record.take().unwrap_or_default())
+}
 struct Life {
     world: World,
     rng: Rng,
@@ -125,6 +112,30 @@ impl Life {
             pools,
             dual_stack: scenario.dual_stack,
         }
+    }
+
+    /// The whole life.
+    fn live(&mut self, scenario: &Scenario) -> Result<Report, String> {
+        self.world.connect();
+        for _ in 0..scenario.changes {
+            let pause = Duration(self.rng.below(1_500_000));
+            self.world.run_for(pause)?;
+            self.change(scenario.mobility);
+        }
+        let calm = self.world.now;
+        self.settle();
+        if scenario.mobility == Mobility::BothHard {
+            self.world.run_for(CALM)?;
+            return Ok(self.report(Duration(0)));
+        }
+        while self.world.now < calm.after(CALM) {
+            self.world.run_for(Duration::from_millis(100))?;
+            if self.has_converged() {
+                let took = self.world.now.since(calm);
+                return self.check_quiet(took);
+            }
+        }
+        Err(self.describe())
     }
 
     /// One random change at a host that may change.

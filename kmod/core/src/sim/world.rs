@@ -66,6 +66,17 @@ pub struct Captured {
     pub bytes: Vec<u8>,
 }
 
+/// A packet that a host has sent, or that has reached it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Which host.
+    pub host: usize,
+    /// True if the host sent it.
+    pub sent: bool,
+    /// The packet; its path is as that host sees it.
+    pub packet: Captured,
+}
+
 /// Two hosts and what is on its way between them.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -83,6 +94,8 @@ pub struct World {
     pub data_every: Option<Duration>,
     /// All packets sent, if they are to be kept.
     pub captured: Option<Vec<Captured>>,
+    /// What the hosts send and receive, in order; `None` does not record.
+    pub record: Option<Vec<Seen>>,
     data_due: Instant,
     flying: BinaryHeap<Reverse<InFlight>>,
     order: u64,
@@ -101,6 +114,7 @@ impl World {
             rng: Rng::new(seed),
             delivered: 0,
             data_every: None,
+            record: None,
             captured: None,
             data_due: Instant(0),
             flying: BinaryHeap::new(),
@@ -198,14 +212,22 @@ impl World {
 
     fn deliver(&mut self, packet: &InFlight) {
         let to = packet.path.remote;
-        let Some(node) = self.nodes.iter_mut().find(|node| node.holds(&to)) else {
+        let Some(host) = self.nodes.iter().position(|node| node.holds(&to)) else {
             return;
         };
         let ports = (packet.path.remote_port, packet.path.local_port);
+        let Some(node) = self.nodes.get(host) else {
+            return;
+        };
         let rx = node.rx_info(to, packet.path.local, packet.path.encap, ports);
+        self.note(host, false, rx.reply_path(), &packet.bytes);
+        let Some(node) = self.nodes.get_mut(host) else {
+            return;
+        };
         self.delivered = self.delivered.saturating_add(1);
         if let Some(refusal) = node.receive(&rx, &packet.bytes) {
             let path = rx.reply_path();
+            self.note(host, true, path, &refusal);
             self.send(path, &refusal);
         }
     }
@@ -244,7 +266,22 @@ impl World {
             }
         }
         if node.holds(&path.local) && path.local.family() == path.remote.family() {
+            self.note(host, true, path, bytes);
             self.send(path, bytes);
+        }
+    }
+
+    fn note(&mut self, host: usize, sent: bool, path: Path, bytes: &[u8]) {
+        if let Some(record) = &mut self.record {
+            record.push(Seen {
+                host,
+                sent,
+                packet: Captured {
+                    at: self.now,
+                    path,
+                    bytes: bytes.to_vec(),
+                },
+            });
         }
     }
 
