@@ -42,7 +42,7 @@ bit calm;
 
 #define GET_LOCATOR(n) \
   :: STEP { n <= N && (locators & B(n)) && TAKES(n) -> \
-       seen = n; locators = locators & ~B(n); printf("@ S get UPDATE %d, naming a%d\n", n, n) }
+       seen = n; locators = locators & ~B(n); printf("@ S get UPDATE %d (naming a%d)\n", n, n) }
 #define GET_ACK(n) \
   :: STEP { n <= N && (acks & B(n)) && n == seen && verified != n -> \
        assert(verified < n); verified = n; acks = acks & ~B(n); printf("@ S get ECHO_RESPONSE %d, data to a%d\n", n, n) }
@@ -51,7 +51,7 @@ proctype M() {
 end:
   do
   :: STEP { !calm && ver < N -> ver++; printf("@ M move to a%d\n", ver) }
-  :: STEP { una <= ver && !(locators & B(SENDS)) && seen < SENDS -> locators = locators | B(SENDS); printf("@ M send UPDATE %d, naming a%d\n", SENDS, SENDS) }
+  :: STEP { una <= ver && !(locators & B(SENDS)) && seen < SENDS -> locators = locators | B(SENDS); printf("@ M send UPDATE %d (naming a%d)\n", SENDS, SENDS) }
   /* A reply reaches M only at the address that it still has; the ACK may be lost. */
   :: STEP { (replies & B(ver)) && ver > 0 && verified != ver && !(acks & B(ver)) -> una = ver + 1; acks = acks | B(ver); printf("@ M get ECHO_REQUEST %d, send ECHO_RESPONSE\n", ver) }
   :: STEP { !calm && (replies & B(ver)) && ver > 0 && una <= ver -> una = ver + 1; replies = replies & ~B(ver); printf("@ M get ECHO_REQUEST %d, ECHO_RESPONSE lost\n", ver) }

@@ -2,6 +2,7 @@
 """Message sequence charts (SVG) drawn from the kept traces."""
 from html import escape
 from pathlib import Path
+import math
 import re
 
 from . import traces
@@ -10,15 +11,15 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "charts"
 # chart, trace, title, first event to draw, the two parties
 CHARTS = (
     ("move", "witness-move", "A move", "leave", ("host0", "host1")),
-    ("crossing-moves", "witness-crossing", "Both hosts move at once", "leave", ("host0", "host1")),
+    ("crossing-moves", "witness-crossing", "Both hosts move at once", "move", ("host0", "host1")),
     ("hip-deadlock", "hip-retransmit", "HIP: two moves, and UPDATE 2 waits for ever", "", ("M", "S")),
     ("tcp-migrate-false-ack", "tcp-migrate", "TCP-Migrate: the SYN/ACK of an older request", "", ("M", "S")),
 )
-STEP, TOP, LEFT, RIGHT, WIDTH = 30, 90, 190, 590, 780
+STEP, TOP, LEFT, RIGHT, WIDTH = 34, 90, 150, 690, 840
 STYLE = """<style>
 text{font:13px sans-serif;fill:#222}.t{font-size:16px;font-weight:bold}.p{font-weight:bold}
 line,path{stroke:#222;fill:none;stroke-width:1.3}.life{stroke:#999;stroke-dasharray:4 4}
-.lost{stroke:#c0392b}.bad{fill:#c0392b}.note{fill:#fdf3d0;stroke:#b8860b}.m{fill:#1a5276}
+.lost{stroke:#c0392b}.bad{fill:#c0392b}.note{fill:#fdf3d0;stroke:#b8860b}.m{fill:#1a5276;paint-order:stroke;stroke:#fff;stroke-width:4}
 </style>"""
 
 
@@ -71,7 +72,7 @@ def draw_part(part, party, row, notes, arrows):
         notes.append((row, party, part))
 
 
-def draw(title, events, first, parties, ending):
+def draw(title, events, first, parties, ending, failed):
     notes, arrows, rows = parse(events, first, parties)
     height = TOP + STEP * (rows + 2)
     x = {parties[0]: LEFT, parties[1]: RIGHT}
@@ -80,7 +81,7 @@ def draw(title, events, first, parties, ending):
            '<path d="M0 0 L8 4 L0 8 z" style="fill:#222"/></marker></defs>',
            f'<rect width="{WIDTH}" height="{height}" fill="#fff"/><text class="t" x="20" y="30">{escape(title)}</text>']
     for party, at in x.items():
-        out.append(f'<text class="p" x="{at}" y="60" text-anchor="middle">{party}</text>'
+        out.append(f'<text class="p" x="{at}" y="60" text-anchor="middle">{party.replace("host", "host ")}</text>'
                    f'<line class="life" x1="{at}" y1="68" x2="{at}" y2="{height - STEP}"/>')
     for arrow in arrows:
         out.append(draw_arrow(arrow, x, parties))
@@ -90,8 +91,9 @@ def draw(title, events, first, parties, ending):
         y = TOP + STEP * row
         out.append(f'<rect class="note" x="{left}" y="{y - 12}" width="{width}" height="20" rx="3"/>'
                    f'<text x="{left + width / 2}" y="{y + 3}" text-anchor="middle">{escape(text)}</text>')
-    out.append(f'<text class="{"bad" if "violated" in ending else ""}" x="{WIDTH / 2}" y="{height - 10}" '
-               f'text-anchor="middle">{escape(ending.replace("violated: ", "fails: "))}</text></svg>\n')
+    colour = "bad" if failed else ""
+    out.append(f'<text class="{colour}" x="{WIDTH / 2}" y="{height - 10}" text-anchor="middle">'
+               f'{escape(ending)}</text></svg>\n')
     return "\n".join(out)
 
 
@@ -105,21 +107,29 @@ def draw_arrow(arrow, x, parties):
     if not reached:
         end = start + (end - start) * 0.72
         mark = f'<text class="bad" x="{end + (9 if end > start else -9)}" y="{y1 + 5}" text-anchor="middle">✕</text>'
-    middle, level = start + (end - start) * 0.5, y0 + (y1 - y0) * 0.5 - 6
+    share = 0.28 if reached else 0.5    # labels stand near the sender, so that those of crossing packets stay apart
+    middle, level = start + (end - start) * share, y0 + (y1 - y0) * share
+    slope = math.degrees(math.atan2(y1 - y0, end - start))
+    slope = slope - 180 if slope > 90 else slope
     text = re.sub(r" tok0\b", "", arrow.label)
     text = re.sub(r" v0 (?=from|to|$)", " ", text) if text.startswith(("PING", "PONG")) else text
     head = 'class="" marker-end="url(#a)"' if reached else 'class="lost"'
     return (f'<line {head} x1="{start}" y1="{y0}" x2="{end}" y2="{y1}"/>{mark}'
-            f'<text class="m" x="{middle}" y="{level}" text-anchor="middle">{escape(text)}</text>')
+            f'<text class="m" transform="translate({middle:.0f} {level:.0f}) rotate({slope:.1f})" y="-5" '
+            f'text-anchor="middle">{escape(text)}</text>')
 
 
 def read(name):
-    lines = [line for line in (traces.FOLDER / f"{name}.txt").read_text().splitlines() if not line.startswith("#")]
-    ending = next((line for line in lines if line.startswith("violated")), "")
-    return lines, ending
+    lines = (traces.FOLDER / f"{name}.txt").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
 
 
-ENDINGS = {"move": "host 1 sends to the new address", "crossing-moves": "each host sends to the other's new address"}
+ENDINGS = {
+    "move": "host 1 sends to the new address",
+    "crossing-moves": "each host sends to the other's new address",
+    "hip-deadlock": "UPDATE 1 names a1, which was left; UPDATE 2 waits for its acknowledgement",
+    "tcp-migrate-false-ack": "M is content at a1; S waits for an ACK from a0",
+}
 
 
 def compare(write):
@@ -129,8 +139,7 @@ def compare(write):
         if not (traces.FOLDER / f"{trace}.txt").exists():
             told.append(f"traces/{trace}.txt is missing")
             continue
-        events, ending = read(trace)
-        svg = draw(title, events, first, parties, ENDINGS.get(chart, ending))
+        svg = draw(title, read(trace), first, parties, ENDINGS[chart], not trace.startswith("witness"))
         path = FOLDER / f"{chart}.svg"
         if write:
             FOLDER.mkdir(parents=True, exist_ok=True)
