@@ -45,11 +45,11 @@ impl Keys {
         syn_ack: &[u8; 32],
     ) -> Self {
         let mut secret = [0u8; 64];
-        let (front, back) = secret.split_at_mut(32);
-        front.copy_from_slice(shared);
         let used: &[u8] = match psk {
             Some(psk) => {
-                back.copy_from_slice(psk);
+                for (to, from) in secret.iter_mut().zip(shared.iter().chain(psk)) {
+                    *to = *from;
+                }
                 &secret
             }
             None => shared,

@@ -121,8 +121,10 @@ impl Connection {
         shared.take_addresses(local, &[]);
         host.random(&mut shared.secret);
         host.random(&mut shared.token_secret);
-        for (index, flow) in (0u8..).zip(&mut self.flows) {
+        let mut index = 0u8;
+        for flow in &mut self.flows {
             flow.index = FlowIndex(index);
+            index = index.saturating_add(1);
         }
     }
 

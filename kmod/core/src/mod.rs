@@ -21,6 +21,7 @@ pub mod time;
 
 // Parts of a connection.
 pub mod auth;
+mod bytes;
 pub mod candidate;
 pub mod connection;
 pub mod flow;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Services: the names that a first SYN is demultiplexed by (protocol.md §2).
 
+use super::bytes::copy_into;
+
 /// What a listener offers and a first SYN asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
@@ -38,7 +40,7 @@ impl TransportParams {
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
         let mut params = Self::EMPTY;
-        params.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        copy_into(&mut params.bytes, bytes)?;
         params.len = u8::try_from(bytes.len()).ok()?;
         Some(params)
     }

@@ -3,6 +3,7 @@
 
 use super::address::{Encap, LocalAddress, Path, RemoteAddr};
 use super::auth::token;
+use super::bytes::copy_into;
 use super::candidate::Charge;
 use super::connection::{Connection, Transmit};
 use super::flow::{Flow, LocalHalf, Move, Phase};
@@ -75,7 +76,7 @@ impl Flow {
             self.burst.syn = at.checked_add(1).filter(|next| *next < SYN_TARGETS);
             if let Some(path) = self.syn_target(shared, at) {
                 let bytes = shared.frozen.packet();
-                buf.get_mut(..bytes.len())?.copy_from_slice(bytes);
+                copy_into(buf, bytes)?;
                 return Some(Transmit {
                     len: bytes.len(),
                     path,
@@ -333,10 +334,9 @@ impl Flow {
         });
         self.may_send(shared, path, len, charge, host.now())?;
         let out = buf.get_mut(..len)?;
-        out.copy_from_slice(shared.frozen.packet());
+        copy_into(out, shared.frozen.packet())?;
         let value = shared.frozen.bound.checked_add(2)?;
-        out.get_mut(value..value.checked_add(token.len())?)?
-            .copy_from_slice(token);
+        copy_into(out.get_mut(value..)?, token)?;
         shared.keys.as_ref()?.sign(host, out, shared.frozen.mac_at?);
         Some(Transmit { len, path: *path })
     }

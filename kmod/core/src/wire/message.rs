@@ -2,6 +2,7 @@
 //! Control messages as values, and how they are written.
 
 use super::super::address::RemoteAddr;
+use super::super::bytes::copy_into;
 use super::super::ilist::IList;
 use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
@@ -76,9 +77,7 @@ impl Versions {
     #[must_use]
     pub fn new(versions: &[u8]) -> Option<Self> {
         let mut list = Self::default();
-        list.list
-            .get_mut(..versions.len())?
-            .copy_from_slice(versions);
+        copy_into(&mut list.list, versions)?;
         list.len = u8::try_from(versions.len()).ok()?;
         Some(list)
     }

@@ -2,6 +2,7 @@
 //! Options of control packets: type, length, value, padded to four bytes.
 
 use super::super::address::{Family, IpAddr128, RemoteAddr};
+use super::super::bytes::copy_into;
 use super::super::ilist::{IList, IListEntry};
 use super::message::NoRoom;
 use super::Malformed;
@@ -152,10 +153,8 @@ pub(super) struct Writer<'b> {
 impl Writer<'_> {
     pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
         let end = self.len.checked_add(bytes.len()).ok_or(NoRoom)?;
-        self.buf
-            .get_mut(self.len..end)
-            .ok_or(NoRoom)?
-            .copy_from_slice(bytes);
+        let room = self.buf.get_mut(self.len..end).ok_or(NoRoom)?;
+        copy_into(room, bytes).ok_or(NoRoom)?;
         self.len = end;
         Ok(())
     }
