@@ -31,6 +31,9 @@ pub struct Patience {
 /// Address, and port if there is one: what a token is bound to.
 type Spot = (IpAddr, Option<u16>);
 
+/// An answer by a second way may be ignored this long after the first, in microseconds.
+const SECOND_WAY: u64 = 250_000;
+
 /// What one host may do on one connection, from what it has sent and received.
 #[derive(Debug, Default)]
 struct Host {
@@ -54,6 +57,9 @@ struct Host {
     pings: HashSet<Spot>,
     /// Own versions that the peer has answered.
     answered: HashSet<u64>,
+    /// When an ACK of a version was sent last, and from which family: of answers by two ways at a
+    /// time, the second may wait to be repeated; of two families, one is never used.
+    acknowledged: HashMap<u64, (u64, bool)>,
     /// (due, rule, version, reason) of answers that are owed.
     owed: Vec<(u64, &'static str, u64)>,
     over: bool,
@@ -150,7 +156,10 @@ impl Acceptor {
             let now = self.now;
             host.owed.retain(|(due, rule, version)| {
                 if *due < now {
-                    late.push((*rule, format!("flow {flow}, {side:?}: {version} unanswered")));
+                    late.push((
+                        *rule,
+                        format!("flow {flow}, {side:?}: {version} unanswered"),
+                    ));
                 }
                 *due >= now
             });
@@ -183,6 +192,10 @@ impl Acceptor {
                     }
                 }
                 let token = record.token.clone().unwrap_or_default();
+                let second_way = host.acknowledged.get(&version).is_some_and(|(last, v6)| {
+                    let soon = self.now.saturating_sub(*last) <= SECOND_WAY;
+                    soon || *v6 != record.dst.is_ipv6()
+                });
                 host.got.insert((version, token, source));
                 if Some(version) == host.version {
                     host.answered.insert(version);
@@ -190,8 +203,9 @@ impl Acceptor {
                         // Who answers from where it was asked is there, whatever it has announced.
                         host.data.insert(record.src, None);
                     }
-                    host.owed.retain(|(_, rule, _)| *rule != "R3");
-                    host.owed.push((due, "R3", version));
+                    if !second_way && !host.owed.iter().any(|(_, rule, _)| *rule == "R3") {
+                        host.owed.push((due, "R3", version));
+                    }
                 }
             }
             "ACK" => {
@@ -233,17 +247,22 @@ impl Acceptor {
             }
             "SYN-ACK" | "RSYN-ACK" => self.sent_answer(host, record, spot, version),
             "ACK" => {
-                host.owed.retain(|(_, rule, owed)| *rule != "R3" || *owed != version);
+                host.owed
+                    .retain(|(_, rule, owed)| *rule != "R3" || *owed != version);
                 let token = record.token.clone().unwrap_or_default();
+                let entry = (self.now, record.src.is_ipv6());
+                host.acknowledged.entry(version).or_insert(entry).0 = self.now;
                 if host.got.contains(&(version, token.clone(), spot)) {
-                    return match Some(version) == host.version
-                        || self.recent(host.version_since)
-                    {
+                    return match Some(version) == host.version || self.recent(host.version_since) {
                         true => Ok(()),
                         false => Err(("R2", "an answer to an older version".into())),
                     };
                 }
-                match host.got.iter().any(|(v, t, _)| (*v, t) == (version, &token)) {
+                match host
+                    .got
+                    .iter()
+                    .any(|(v, t, _)| (*v, t) == (version, &token))
+                {
                     true => Err(("R6", "not to where the answer came from".into())),
                     false => Err(("R10", "a token that was never received".into())),
                 }
@@ -276,13 +295,16 @@ impl Acceptor {
         // A responder announces version 0 by its SYN-ACK.
         host.version = host.version.max(Some(0));
         host.announced_to.insert((0, record.dst));
-        host.owed.retain(|(_, rule, owed)| *rule != "R1" || *owed != version);
+        host.owed
+            .retain(|(_, rule, owed)| *rule != "R1" || *owed != version);
         let token = record.token.clone().unwrap_or_default();
         let reused = host.given.insert(token, (version, spot));
         if reused.is_some_and(|before| before != (version, spot)) {
             return Err(("R10", "one token for two addresses or versions".into()));
         }
-        if !host.heard_from.contains(&(version, spot)) {
+        // A repetition may also go to an address that was proven before: the token is bound to it.
+        let proven = host.data.contains_key(&record.dst);
+        if !proven && !host.heard_from.contains(&(version, spot)) {
             return Err(("R6", "not to where that version came from".into()));
         }
         match Some(version) == host.newest || self.recent(host.newest_since) {

@@ -40,7 +40,9 @@ struct Layout {
 
 impl Layout {
     fn of(file: &[u8]) -> Result<Self, String> {
-        let head = file.get(..24).ok_or("shorter than the header of a pcap file")?;
+        let head = file
+            .get(..24)
+            .ok_or("shorter than the header of a pcap file")?;
         let (big_endian, nanoseconds) = match head[..4] {
             [0xa1, 0xb2, 0xc3, 0xd4] => (true, false),
             [0xd4, 0xc3, 0xb2, 0xa1] => (false, false),
@@ -107,7 +109,12 @@ fn eccp(time: u64, ip: &[u8]) -> Option<Seen<'_>> {
         }
         _ => return None,
     };
-    let port = |at: usize| Some(u16::from_be_bytes([*payload.get(at)?, *payload.get(at + 1)?]));
+    let port = |at: usize| {
+        Some(u16::from_be_bytes([
+            *payload.get(at)?,
+            *payload.get(at + 1)?,
+        ]))
+    };
     let (ports, bytes) = match protocol {
         NATIVE => (None, payload),
         UDP if port(0)? == PORT || port(2)? == PORT => {

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Random lives in the simulator, read by the acceptor: an independent judge that knows the rules
+//! and nothing of the core. And the judge judged: traces with one thing wrong must be refused.
+
+#[path = "model/acceptor.rs"]
+mod acceptor;
+#[path = "model/simulated.rs"]
+mod simulated;
+#[path = "model/trace.rs"]
+mod trace;
+
+use acceptor::{Acceptor, Patience, Violation};
+use eccp_core::sim::Mobility;
+use trace::{Event, Record, Side};
+
+/// In the simulator nothing lies between the capture and the host.
+const STRICT: Patience = Patience {
+    lag: 0,
+    answer: 2_000_000,
+};
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")),
+    )
+}
+
+fn judge(records: &[Record], converged: bool) -> Vec<Violation> {
+    let mut acceptor = Acceptor::new(STRICT);
+    records.iter().for_each(|record| acceptor.read(record));
+    acceptor.finish(converged)
+}
+
+/// Lives through many seeds; every trace must be accepted.
+fn accepted(mobility: Mobility, dual_stack: bool) {
+    let runs = number("ECCP_SIM_RUNS").unwrap_or(40);
+    let seeds = match number("ECCP_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..runs,
+    };
+    let mut total = 0;
+    for seed in seeds {
+        let (life, records) = simulated::live(seed, mobility, dual_stack);
+        let name = format!("ECCP_SIM_SEED={seed} {mobility:?} dual_stack={dual_stack}");
+        life.unwrap_or_else(|why| panic!("{name}: {why}"));
+        let violations = judge(&records, mobility != Mobility::BothHard);
+        if let Some(first) = violations.first() {
+            let until = (first.at + 1).min(records.len());
+            let control = records[..until]
+                .iter()
+                .filter(|record| record.kind != "DATA");
+            let control: Vec<Record> = control.cloned().collect();
+            let from = control.len().saturating_sub(16);
+            panic!(
+                "{name}: {} violations, first {first:#?}\n{}",
+                violations.len(),
+                trace::write(&control[from..])
+            );
+        }
+        total += records.len();
+    }
+    println!("{mobility:?} dual_stack={dual_stack}: {total} records accepted");
+    assert!(total > 0);
+}
+
+#[test]
+fn a_moving_client_follows_the_rules() {
+    accepted(Mobility::Client, false);
+    accepted(Mobility::Client, true);
+}
+
+#[test]
+fn a_moving_server_follows_the_rules() {
+    accepted(Mobility::Server, false);
+    accepted(Mobility::Server, true);
+}
+
+#[test]
+fn two_moving_hosts_follow_the_rules() {
+    accepted(Mobility::BothStableAlternative, false);
+    accepted(Mobility::BothPlanned, false);
+    accepted(Mobility::BothPlanned, true);
+}
+
+#[test]
+fn two_hosts_that_lose_each_other_follow_the_rules() {
+    accepted(Mobility::BothHard, false);
+    accepted(Mobility::BothHard, true);
+}
+
+/// A trace with one thing made wrong, and the rule that must refuse it.
+struct Forgery {
+    rule: &'static str,
+    what: &'static str,
+    forge: fn(&mut Vec<Record>) -> bool,
+}
+
+fn find(records: &[Record], event: Event, kind: &str) -> Option<usize> {
+    let mut places = records.iter().enumerate().filter(|(_, record)| {
+        record.event == event && record.kind == kind && record.version.is_none_or(|v| v > 0)
+    });
+    places.next().map(|(at, _)| at)
+}
+
+fn change(records: &mut [Record], event: Event, kind: &str, change: fn(&mut Record)) -> bool {
+    find(records, event, kind).is_some_and(|at| {
+        change(&mut records[at]);
+        true
+    })
+}
+
+const FORGERIES: &[Forgery] = &[
+    Forgery {
+        rule: "R14",
+        what: "an RSYN goes back to version 0",
+        forge: |records| {
+            let last = records
+                .iter()
+                .rposition(|r| r.kind == "RSYN" && r.event == Event::Sent);
+            last.is_some_and(|at| {
+                let mut again = records[at].clone();
+                again.version = Some(0);
+                records.insert(at + 1, again);
+                true
+            })
+        },
+    },
+    Forgery {
+        rule: "R14",
+        what: "a version is heard that nobody announced",
+        forge: |records| {
+            change(records, Event::Received, "RSYN", |record| {
+                record.version = Some(1_000)
+            })
+        },
+    },
+    Forgery {
+        rule: "R6",
+        what: "an RSYN-ACK goes elsewhere than to the source of the RSYN",
+        forge: |records| {
+            change(records, Event::Sent, "RSYN-ACK", |record| {
+                record.dst = elsewhere()
+            })
+        },
+    },
+    Forgery {
+        rule: "R6",
+        what: "an ACK goes elsewhere than to the source of the RSYN-ACK",
+        forge: |records| {
+            change(records, Event::Sent, "ACK", |record| {
+                record.dst = elsewhere()
+            })
+        },
+    },
+    Forgery {
+        rule: "R10",
+        what: "an ACK carries a token that nobody gave",
+        forge: |records| {
+            change(records, Event::Sent, "ACK", |record| {
+                record.token = Some("00".repeat(16))
+            })
+        },
+    },
+    Forgery {
+        rule: "R10",
+        what: "the token of one version is given for the next",
+        forge: |records| {
+            let sent = |r: &&Record| r.event == Event::Sent && r.kind == "RSYN-ACK";
+            let first = records.iter().find(sent).cloned();
+            let Some(first) = first else { return false };
+            let next = records
+                .iter()
+                .position(|r| sent(&r) && r.host == first.host && r.version > first.version);
+            next.is_some_and(|at| {
+                records[at].token = first.token;
+                true
+            })
+        },
+    },
+    Forgery {
+        rule: "R5",
+        what: "data goes to an address that proved nothing",
+        forge: |records| {
+            change(records, Event::Sent, "DATA", |record| {
+                record.dst = elsewhere()
+            })
+        },
+    },
+    Forgery {
+        rule: "R5",
+        what: "the ACK of a move never arrived, but data follows the move",
+        forge: |records| {
+            let before = records.len();
+            records.retain(|r| {
+                let ack = r.host == Side::Server && r.event == Event::Received && r.kind == "ACK";
+                !(ack && r.version > Some(0))
+            });
+            records.len() < before
+        },
+    },
+    Forgery {
+        rule: "R3",
+        what: "an RSYN-ACK gets no ACK",
+        forge: |records| {
+            let before = records.len();
+            records.retain(|r| {
+                let ack = r.event == Event::Sent && r.kind == "ACK";
+                !(ack && r.version > Some(0))
+            });
+            records.len() < before
+        },
+    },
+    Forgery {
+        rule: "R1",
+        what: "an RSYN gets no answer",
+        forge: |records| {
+            let before = records.len();
+            records.retain(|r| !(r.event == Event::Sent && r.kind == "RSYN-ACK"));
+            records.len() < before
+        },
+    },
+    Forgery {
+        rule: "R1",
+        what: "an older RSYN is answered after a newer one",
+        forge: |records| {
+            let first = records
+                .iter()
+                .find(|r| r.event == Event::Sent && r.kind == "RSYN-ACK");
+            let Some(mut old) = first.cloned() else {
+                return false;
+            };
+            let newer = records.iter().rposition(|r| {
+                let heard = r.event == Event::Received && r.kind == "RSYN";
+                heard && r.host == old.host && r.version > old.version
+            });
+            newer.is_some_and(|at| {
+                old.time = records[at].time + 1;
+                let next = records[at..].iter().position(|r| r.time >= old.time);
+                let place = next.map_or(records.len(), |after| at + after);
+                records.insert(place, old);
+                true
+            })
+        },
+    },
+    Forgery {
+        rule: "R2",
+        what: "an RSYN-ACK of an older version is acknowledged",
+        forge: |records| {
+            let first = records
+                .iter()
+                .find(|r| r.event == Event::Sent && r.kind == "ACK" && r.version > Some(0));
+            let Some(mut old) = first.cloned() else {
+                return false;
+            };
+            let newer = records.iter().rposition(|r| {
+                let moved = r.event == Event::Sent && r.kind == "RSYN";
+                moved && r.host == old.host && r.version > old.version
+            });
+            newer.is_some_and(|at| {
+                old.time = records[at].time + 1;
+                let next = records[at..].iter().position(|r| r.time >= old.time);
+                let place = next.map_or(records.len(), |after| at + after);
+                records.insert(place, old);
+                true
+            })
+        },
+    },
+    Forgery {
+        rule: "R6",
+        what: "a PONG answers no PING",
+        forge: |records| {
+            change(records, Event::Sent, "PONG", |record| {
+                record.dst = elsewhere()
+            })
+        },
+    },
+    Forgery {
+        rule: "order",
+        what: "time runs backwards",
+        forge: |records| {
+            records.reverse();
+            records.len() > 1
+        },
+    },
+];
+
+fn elsewhere() -> std::net::IpAddr {
+    std::net::Ipv4Addr::new(192, 0, 2, 77).into()
+}
+
+#[test]
+fn a_trace_with_one_thing_wrong_is_refused() {
+    for forgery in FORGERIES {
+        let mut tried = 0;
+        for seed in 0..12 {
+            let (life, mut records) = simulated::live(seed, Mobility::Client, false);
+            life.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+            if !(forgery.forge)(&mut records) {
+                continue;
+            }
+            tried += 1;
+            let violations = judge(&records, false);
+            assert!(
+                violations
+                    .iter()
+                    .any(|violation| violation.rule == forgery.rule),
+                "seed {seed}: {} must break {}, but: {violations:#?}",
+                forgery.what,
+                forgery.rule
+            );
+        }
+        assert!(tried > 0, "no trace to forge: {}", forgery.what);
+    }
+}
+
+#[test]
+fn a_trace_survives_writing_and_reading() {
+    let (_, records) = simulated::live(1, Mobility::BothPlanned, true);
+    assert_eq!(trace::read(&trace::write(&records)).as_ref(), Ok(&records));
+    let broken = trace::read("{\"time\": 1}\n").expect_err("fields are missing");
+    assert!(broken.starts_with("line 1:"), "{broken}");
+}
