@@ -180,12 +180,12 @@ impl Flow {
         self.confirm(shared);
         shared.counters.moves_done = shared.counters.moves_done.saturating_add(1);
         self.note_rtt(shared, moving.retry.measured(now));
+        self.note_path(shared, old, PathChange::LocalMoved);
         shared.emit(Event::Moved {
             flow: self.index,
             version: self.version,
             took: now.since(moving.began),
         });
-        self.note_path(shared, old, PathChange::LocalMoved);
     }
 
     /// The answer to our RSYN shows by which encapsulation the peer's address works now, and,

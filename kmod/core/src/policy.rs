@@ -26,13 +26,14 @@ impl Connection {
             }
         }
         let before = self.shared.ilist();
+        let old = self.shared.addresses;
         let left_out = self.shared.take_addresses(addresses, &in_use);
         let listed = self.shared.ilist().entries() != before.entries();
         if listed {
             self.shared.local_version = self.shared.local_version.saturating_add(1);
         }
         for flow in &mut self.flows {
-            flow.handle_addresses(&mut self.shared, now);
+            flow.handle_addresses(&mut self.shared, now, &old);
             if listed && flow.phase == Phase::Open && flow.index.0 == 0 {
                 flow.restart_ping(&self.shared, host, now);
             }
@@ -42,7 +43,7 @@ impl Connection {
 }
 
 impl Flow {
-    fn handle_addresses(&mut self, shared: &mut Shared, now: Instant) {
+    fn handle_addresses(&mut self, shared: &mut Shared, now: Instant, old: &LocalSet) {
         if !self.may_move() {
             return;
         }
@@ -53,7 +54,7 @@ impl Flow {
                 self.announce_address(shared, now);
             }
             LocalHalf::Settled => {
-                self.follow_interface(shared);
+                self.follow_interface(shared, old);
                 self.consider_better(shared, now);
             }
             LocalHalf::Absent(_) => self.resume(shared, now),
@@ -72,14 +73,17 @@ impl Flow {
         unreported || shared.addresses.find(local, 0).is_some()
     }
 
-    /// The address may have gone to another interface.
-    fn follow_interface(&mut self, shared: &mut Shared) {
-        let old = self.data_path();
-        let here = shared.addresses.find(&self.path.local, self.path.ifindex);
-        let elsewhere = shared.addresses.find(&self.path.local, 0);
-        if let (None, Some(address)) = (here, elsewhere) {
-            self.path.ifindex = address.ifindex;
-            self.note_path(shared, old, PathChange::LocalMoved);
+    /// The address may have gone to another interface. (A path by an interface that never had the
+    /// address is right too: the peer was reached by it.)
+    fn follow_interface(&mut self, shared: &mut Shared, old: &LocalSet) {
+        let (local, ifindex) = (&self.path.local, self.path.ifindex);
+        let was_here = old.find(local, ifindex).is_some();
+        let is_here = shared.addresses.find(local, ifindex).is_some();
+        let now_at = shared.addresses.find(local, 0).map(|a| a.ifindex);
+        if let (true, false, Some(now_at)) = (was_here, is_here, now_at) {
+            let path = self.data_path();
+            self.path.ifindex = now_at;
+            self.note_path(shared, path, PathChange::LocalMoved);
         }
     }
 

@@ -557,3 +557,33 @@ fn an_address_that_refuses_leaves_the_others_to_be_asked() {
     let reason = CloseReason::Refused(Reason::NoService);
     assert_eq!(closed(&pair.events(CLIENT)), Some(reason));
 }
+
+#[test]
+fn a_path_follows_its_address_to_another_interface() {
+    let mut pair = Pair::established();
+    let elsewhere = eccp_core::address::LocalAddress {
+        ifindex: 7,
+        ..addr(CLIENT, 1)
+    };
+    pair.set_addresses(CLIENT, &[elsewhere]);
+    let path = pair.conn(CLIENT).data_path(FLOW).expect("a path");
+    assert_eq!(path.ifindex, 7);
+    assert_eq!(pair.flow(CLIENT).version(), 0);
+}
+
+#[test]
+fn a_path_by_an_interface_that_never_had_the_address_stays() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let syn = pair.only(CLIENT, PacketType::Syn);
+    let mut rx = pair.rx(SERVER, &syn);
+    rx.ifindex = 9; // routed in by another interface than the address is on
+    pair.give_from(SERVER, &syn, &rx).unwrap();
+    let answer = pair.only(SERVER, PacketType::SynAck);
+    pair.give(CLIENT, &answer).unwrap();
+    let ack = pair.only(CLIENT, PacketType::Ack);
+    pair.give_from(SERVER, &ack, &rx).unwrap();
+    pair.set_addresses(SERVER, &[addr(SERVER, 1), addr(SERVER, 2)]);
+    let path = pair.conn(SERVER).data_path(FLOW).expect("a path");
+    assert_eq!(path.ifindex, 9);
+}
