@@ -295,8 +295,8 @@ impl Flow {
         let own = record.and_then(|record| shared.addresses.find(&record.addr, 0));
         let (local, ifindex) = match (agreed && fits, own) {
             (true, _) => (self.path.local, self.path.ifindex),
-            (false, Some(own)) => (own.addr, own.ifindex),
-            (false, None) => (path.local, path.ifindex),
+            (false, Some(own)) if own.addr != path.local => (own.addr, own.ifindex),
+            (false, _) => (path.local, path.ifindex),
         };
         self.path = Path {
             local,
