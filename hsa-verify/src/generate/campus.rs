@@ -141,9 +141,12 @@ impl Campus {
             let port = format!("TenGigabitEthernet1/{b}");
             let hop = format!("172.16.{b}.{}", base + 2);
             lines.push(CefLine(format!("10.{b}.0.0/16"), vec![(hop, port.clone())]));
-            lines.push(connected(&format!("172.16.{b}.{base}/30"), &port));
+            let network = format!("172.16.{b}.{base}");
+            lines.push(connected(&format!("{network}/30"), &port));
+            lines.extend(ends(&network, &port));
             lines.push(own(&format!("172.16.{b}.{}", base + 1), &port));
         }
+        lines.extend(ends("172.31.255.0", "TenGigabitEthernet2/1"));
         if self.faults {
             let hop = format!("172.31.255.{other}");
             let prefix = format!("10.{GONE}.0.0/16");
@@ -232,6 +235,14 @@ fn connected(prefix: &str, interface: &str) -> CefLine {
     )
 }
 
+/// First and last address of a point-to-point network, which IOS keeps for itself.
+fn ends(network: &str, interface: &str) -> [CefLine; 2] {
+    let (start, last) = network.rsplit_once('.').unwrap_or((network, "0"));
+    let last: u8 = last.parse().unwrap_or(0);
+    let broadcast = format!("{start}.{}", last + 3);
+    [own(network, interface), own(&broadcast, interface)]
+}
+
 fn own(address: &str, interface: &str) -> CefLine {
     CefLine(
         format!("{address}/32"),
@@ -278,6 +289,7 @@ fn dist_routes(b: u8) -> String {
     ));
     for core in 1..=2u8 {
         let port = format!("TenGigabitEthernet1/1/{core}");
+        lines.extend(ends(&format!("172.16.{b}.{}", 4 * (core - 1)), &port));
         lines.push(connected(
             &format!("172.16.{b}.{}/30", 4 * (core - 1)),
             &port,

@@ -66,7 +66,7 @@ pub fn sniff(name: &str, text: &str) -> Option<FileKind> {
     ]
     .iter()
     .any(|p| file.starts_with(p))
-        || [".sh", ".md", ".yaml", ".yml", ".py"]
+        || [".sh", ".md", ".yaml", ".yml", ".py", ".toml", ".svg", ".html"]
             .iter()
             .any(|s| file.ends_with(s))
     {

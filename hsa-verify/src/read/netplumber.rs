@@ -8,7 +8,8 @@ use super::hassel::{edits, matching};
 use super::{ReadError, SourceText};
 use crate::header::{Layout, Wildcard};
 use crate::model::{
-    Effect, FileId, Network, Next, Origin, Output, PortId, PortKind, PortMatch, Rule, Spread, Table,
+    Effect, FileId, Network, Next, Note, NoteKind, Origin, Output, PortId, PortKind, PortMatch,
+    Rule, Spread, Table,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,14 +84,23 @@ pub fn read(
         let file = network.add_file(&source.name);
         let lines = lines_of(&source.text, "\"src\"");
         let mut seen = BTreeSet::new();
+        let mut idle = 0;
         for (i, link) in raw.topology.iter().enumerate() {
             let line = lines.get(i).copied().unwrap_or(1);
-            let find = |map: &BTreeMap<u64, PortId>, port: u64, what: &str| {
-                let missing = || source.error(line, format!("no table {what} port {port}"));
-                map.get(&port).copied().ok_or_else(missing)
+            let from = ports.sends.get(&link.src).copied();
+            let to = ports.receives.get(&link.dst).copied();
+            let (from, to) = match (from, to) {
+                (Some(from), Some(to)) => (from, to),
+                (None, None) => {
+                    let what = format!("no table has port {} or port {}", link.src, link.dst);
+                    return Err(source.error(line, what));
+                }
+                // Nothing is ever sent over the link, or what is sent meets no rule.
+                _ => {
+                    idle += 1;
+                    continue;
+                }
             };
-            let from = find(&ports.sends, link.src, "sends to")?;
-            let to = find(&ports.receives, link.dst, "receives from")?;
             if seen.insert((from, to)) {
                 network.add_link(
                     from,
@@ -101,6 +111,13 @@ pub fn read(
                     }),
                 );
             }
+        }
+        if idle > 0 {
+            network.notes.push(Note {
+                kind: NoteKind::Ignored,
+                origin: None,
+                text: format!("{idle} x no effect: link with an end that no rule uses"),
+            });
         }
     }
     Ok(network)

@@ -175,7 +175,39 @@ fn positions(network: &Network) -> Vec<(f64, f64)> {
         }
     }
     fit(&mut at);
+    let names: Vec<&str> = network.devices.iter().map(|d| d.name.as_str()).collect();
+    separate(&mut at, &names);
     at
+}
+
+/// Boxes that overlap move apart, along the axis on which they overlap less.
+fn separate(at: &mut [(f64, f64)], names: &[&str]) {
+    const GAP: f64 = 26.0;
+    for _ in 0..rounds(at.len()).min(60) {
+        for a in 0..at.len() {
+            for b in 0..a {
+                let wide = half_width(names[a]) + half_width(names[b]) + GAP;
+                let (dx, dy) = (at[a].0 - at[b].0, at[a].1 - at[b].1);
+                let (over_x, over_y) = (wide - dx.abs(), BOX_HEIGHT + GAP - dy.abs());
+                if over_x <= 0.0 || over_y <= 0.0 {
+                    continue;
+                }
+                if over_x < over_y {
+                    let move_x = dx.signum() * over_x / 2.0;
+                    at[a].0 += move_x;
+                    at[b].0 -= move_x;
+                } else {
+                    let move_y = dy.signum() * over_y / 2.0;
+                    at[a].1 += move_y;
+                    at[b].1 -= move_y;
+                }
+            }
+        }
+        for place in at.iter_mut() {
+            place.0 = place.0.clamp(MARGIN, WIDTH - MARGIN);
+            place.1 = place.1.clamp(30.0, HEIGHT - 30.0);
+        }
+    }
 }
 
 fn apart(a: (f64, f64), b: (f64, f64)) -> (f64, f64, f64) {
@@ -277,6 +309,7 @@ fn way(network: &Network, at: &[(f64, f64)], mark: &Mark, index: usize) -> Group
         .set("stroke", color)
         .set("stroke-width", 3)
         .set("stroke-opacity", 0.85);
+    let ingress = |to: DeviceId| mark.ports.iter().find(|p| network.port(**p).device == to);
     for pair in boxes.windows(2) {
         let (a, b) = (pair[0].0 as usize, pair[1].0 as usize);
         let names = (&network.devices[a].name, &network.devices[b].name);
@@ -294,6 +327,10 @@ fn way(network: &Network, at: &[(f64, f64)], mark: &Mark, index: usize) -> Group
             .set("y2", round(to.1 + shift.1))
             .set("marker-end", format!("url(#head{})", &color[1..]));
         group = group.add(line);
+        if let Some(port) = ingress(pair[1]) {
+            let name = network.port(*port).name.clone();
+            group = group.add(port_label(name, to, (ux, uy), shift, color));
+        }
     }
     if boxes.len() < 2 || mark.kind == MarkKind::End {
         if let Some(last) = boxes.last() {
@@ -307,6 +344,24 @@ fn way(network: &Network, at: &[(f64, f64)], mark: &Mark, index: usize) -> Group
         }
     }
     group
+}
+
+/// Name of the port by which an arrow enters a box, beside the head of the arrow.
+fn port_label(
+    name: String,
+    head: (f64, f64),
+    (ux, uy): (f64, f64),
+    (sx, sy): (f64, f64),
+    color: &str,
+) -> Text {
+    let (x, y) = (head.0 - 30.0 * ux + 2.2 * sx, head.1 - 30.0 * uy + 2.2 * sy);
+    Text::new(name)
+        .set("x", round(x))
+        .set("y", round(y + 4.0))
+        .set("font-size", 11)
+        .set("text-anchor", "middle")
+        .set("stroke", "none")
+        .set("fill", color)
 }
 
 /// Where a line from the middle of a box in a direction crosses its frame.

@@ -185,7 +185,8 @@ fn compare(
     let mut headline = if differences.is_empty() {
         "Nothing changes for packets.".to_owned()
     } else {
-        format!("{} pairs of ports change.", differences.len())
+        let pairs = super::counted(differences.len(), "pair");
+        format!("{pairs} of ports with other answers.")
     };
     if loops_before != loops_after {
         headline.push_str(&format!(

@@ -75,8 +75,8 @@ pub fn loops(session: &mut Session<'_>) -> anyhow::Result<Answer> {
         "No loops.".to_owned()
     } else {
         format!(
-            "{} loops: {infinite} for ever, {} finite; packets of {} ports can travel for ever.",
-            found.cycles.len(),
+            "{}: {infinite} for ever, {} finite; packets entering at {} ports can travel for ever.",
+            super::counted(found.cycles.len(), "loop"),
             found.cycles.len() - infinite,
             places.len()
         )

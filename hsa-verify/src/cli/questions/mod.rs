@@ -146,3 +146,9 @@ pub fn generate(what: &Generated) -> anyhow::Result<Exit> {
     )?;
     Ok(Exit::Holds)
 }
+
+/// `1 loop`, `2 loops`.
+fn counted(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}

@@ -81,7 +81,10 @@ pub fn reach(
                     target,
                     limit - listed.len(),
                 );
-                listed.extend(found.paths);
+                for mut path in found.paths {
+                    path.start = session.plane.space.and(path.start, set);
+                    listed.push(path);
+                }
             }
         }
     }

@@ -143,7 +143,8 @@ fn way_of(
             continue;
         };
         let network = session.network.clone();
-        let packet = session.plane.space.sample(path.start)?;
+        let taking = session.plane.space.and(path.start, own);
+        let packet = session.plane.space.sample(taking)?;
         let trace = analysis::trace(&network, source, &packet);
         let at = trace
             .visits

@@ -7,11 +7,13 @@
 
 pub mod acl;
 mod acl_rules;
+mod admission;
 pub mod cef;
 pub mod config;
 mod effects;
 mod forwarding;
 pub mod interface;
+mod lists;
 pub mod names;
 mod numbers;
 pub mod pipeline;

@@ -20,6 +20,10 @@ struct Reader<'a> {
     /// The prefix line announced (`indr`, `ulst`) and its next hop lines follow.
     waiting: Option<usize>,
     skipping: bool,
+    /// A destination that fills its line; its columns stand on the next one.
+    alone: Option<(String, usize)>,
+    /// The destination above is not modelled; neither are its next hops.
+    ignoring: bool,
 }
 
 /// Reads the IPv4 unicast table of the master instance; the other tables are counted.
@@ -33,6 +37,8 @@ pub fn read_forwarding(source: &SourceText, notes: &mut Notes) -> Result<Vec<Rou
         routes: Vec::new(),
         waiting: None,
         skipping: true,
+        alone: None,
+        ignoring: false,
     };
     let mut seen_table = false;
     for line in source.lines() {
@@ -71,6 +77,10 @@ fn is_family(text: &str) -> bool {
 
 impl Reader<'_> {
     fn finish_waiting(&mut self) -> Result<(), ReadError> {
+        if let Some((destination, line)) = self.alone.take() {
+            let what = format!("{destination:?} has no columns: the file is cut short");
+            return Err(self.source.error(line, what));
+        }
         match self.waiting.take() {
             Some(line) if self.routes.last().is_some_and(|r| r.hops.is_empty()) => Err(self
                 .source
@@ -81,48 +91,63 @@ impl Reader<'_> {
 
     fn line(&mut self, line: Line<'_>) -> Result<(), ReadError> {
         let words = line.words();
-        let error = |what: String| self.source.error(line.number, what);
         if line.indent() > 0 {
+            if let Some((destination, number)) = self.alone.take() {
+                let all: Vec<&str> = std::iter::once(destination.as_str()).chain(words).collect();
+                return self.entry(&all, number);
+            }
+            if self.ignoring {
+                return Ok(());
+            }
             if self.waiting.is_none() {
-                return Err(error(
-                    "a next hop without a destination that waits for it".into(),
-                ));
+                let what = "a next hop without a destination that waits for it";
+                return Err(self.source.error(line.number, what));
             }
             let hop = self.hop(&words, line.number)?;
-            let route = self
-                .routes
-                .last_mut()
-                .expect("a waiting line pushed a route");
-            route.hops.extend(hop);
+            if let Some(route) = self.routes.last_mut() {
+                route.hops.extend(hop);
+            }
             return Ok(());
         }
         self.finish_waiting()?;
-        let error = |what: String| self.source.error(line.number, what);
-        let [destination, _, _, rest @ ..] = words.as_slice() else {
-            return Err(error(format!("{:?} is cut short", line.text)));
+        self.ignoring = false;
+        if let [destination] = words.as_slice() {
+            self.alone = Some(((*destination).to_owned(), line.number));
+            return Ok(());
+        }
+        self.entry(&words, line.number)
+    }
+
+    /// The columns of a destination.
+    fn entry(&mut self, words: &[&str], line: usize) -> Result<(), ReadError> {
+        let error = |what: String| self.source.error(line, what);
+        let [destination, _, _, rest @ ..] = words else {
+            return Err(error(format!("{:?} is cut short", words.join(" "))));
         };
         let target = match *destination {
             "default" => Some((0, 0)),
             text => address(text),
         };
-        let Some((prefix, len)) = target else {
-            // Multicast entries have a group and a source.
+        let unicast = target.filter(|(prefix, _)| prefix >> 28 != 0xe);
+        let Some((prefix, len)) = unicast else {
+            // Multicast entries may have a group and a source.
             let what = "multicast route";
+            self.ignoring = true;
             self.notes
-                .line(NoteKind::NotModelled, what, &self.source.name, line.number);
+                .line(NoteKind::NotModelled, what, &self.source.name, line);
             return Ok(());
         };
-        let (hops, wait) = match self.hop(rest, line.number)? {
+        let (hops, wait) = match self.hop(rest, line)? {
             Some(hop) => (vec![hop], false),
             None => (Vec::new(), true),
         };
-        self.waiting = wait.then_some(line.number);
+        self.waiting = wait.then_some(line);
         let prefix = prefix & len_mask(len);
         self.routes.push(Route {
             prefix,
             len,
             hops,
-            line: line.number,
+            line,
             instance: None,
         });
         Ok(())
@@ -163,6 +188,8 @@ impl Reader<'_> {
             ))),
         };
         match words[at] {
+            // The limited broadcast address belongs to no interface.
+            "bcst" if netif.is_none() && words.len() == at + 3 => Ok(Some(Hop::Deliver)),
             kind @ ("ucst" | "rslv" | "bcst" | "unic") => out(kind),
             "indr" | "ulst" | "comp" | "aggr" => Ok(None),
             "locl" | "recv" => Ok(Some(Hop::Deliver)),
