@@ -15,7 +15,7 @@ macro_rules! counters {
     ($($name:ident = $attribute:ident;)*) => {
         #[allow(missing_docs, reason = "described in the netlink specification")]
         impl Count {
-            $(pub(crate) const $name: Self = Self(sys::$attribute as u32);)*
+            $(pub(crate) const $name: Self = Self(sys::$attribute);)*
         }
     };
 }
@@ -62,7 +62,7 @@ counters! {
 /// The counters of the core's reasons lie together, in the core's order.
 impl From<Discard> for Count {
     fn from(reason: Discard) -> Self {
-        Self(sys::ECCP_A_STATS_DROP_TRUNCATED as u32 + reason.index() as u32)
+        Self(sys::ECCP_A_STATS_DROP_TRUNCATED + reason.index() as u32)
     }
 }
 

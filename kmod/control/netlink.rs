@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Answers to netlink requests. The tables that lead here are made from the specification.
 
-use crate::kernel_objects::errno::{EADDRNOTAVAIL, EALREADY, ENETUNREACH, ENOTCONN, EOPNOTSUPP};
 use super::{
     counters::{Count, COUNTERS},
     describe, settings,
     snapshot::{ConnectionSnapshot, FlowSnapshot},
 };
+use crate::kernel_objects::errno::{EADDRNOTAVAIL, EALREADY, ENETUNREACH, ENOTCONN, EOPNOTSUPP};
 use crate::{
     flow::Flow,
     kernel_objects::{
