@@ -179,7 +179,20 @@ proptest! {
         order in order(),
     ) {
         let mut space = Space::with_order(order);
-        let lines: Vec<_> = rules.iter().map(|(w, n)| (space.wildcard(w), *n)).collect();
+        let layout = layout();
+        // Every other rule comes as a set, the rest as fixed bits.
+        let lines: Vec<_> = rules
+            .iter()
+            .enumerate()
+            .map(|(i, (w, n))| {
+                let raw = Match { fields: Vec::new(), raw: Some(w.clone()) };
+                let condition = match i % 2 {
+                    0 => space.condition(&layout, &raw),
+                    _ => space.wildcard(w).into(),
+                };
+                (condition, *n)
+            })
+            .collect();
         let decision = space.first_match(&lines);
         let expected = |p: &Bits| rules.iter().find(|(w, _)| w.contains(p)).and_then(|(_, n)| *n);
         for p in points() {

@@ -55,8 +55,6 @@ pub struct Loops {
     pub more: bool,
 }
 
-/// More classes than this are not looked at one by one.
-const MOST_CLASSES: usize = 1 << 16;
 /// The search for cycles gives up after this many hops, which only a network that floods in
 /// circles needs: there the number of cycles is exponential.
 const MOST_HOPS: u32 = 1_000_000;
@@ -65,9 +63,14 @@ const MOST_CYCLES: usize = 4_096;
 
 /// Finds all loops of the network, from any port and for any header.
 pub fn loops(plane: &mut Plane) -> Loops {
-    plane.on_backbone(|plane| match plane.classes(MOST_CLASSES) {
-        Some(classes) => loops_by_class(plane, &classes),
-        None => loops_at_once(plane, &mut Limits::default()),
+    plane.on_backbone(|plane| {
+        // One by one costs a visit to every port for every class; at once costs visits to the
+        // nodes of every table, each some four times as dear.
+        let ports = linked_inputs(plane).len().max(1);
+        match plane.classes(4 * plane.table_nodes() / ports) {
+            Some(classes) => loops_by_class(plane, &classes),
+            None => loops_at_once(plane, &mut Limits::default()),
+        }
     })
 }
 
@@ -133,7 +136,7 @@ fn loops_at_once(plane: &mut Plane, limits: &mut Limits) -> Loops {
     let ports = linked_inputs(plane);
     let rounds = walks(plane, &ports);
     let last = rounds.last().expect("there is a round 0");
-    let forever = last.iter().map(|(&p, &set)| (p, set));
+    let forever = ports.iter().map(|&p| (p, last[p.0 as usize]));
     let forever = forever.filter(|(_, set)| !set.is_empty()).collect();
     let mut cycles = BTreeSet::new();
     let mut more = false;
@@ -171,61 +174,47 @@ fn linked_inputs(plane: &Plane) -> Vec<PortId> {
     inputs.filter(|&p| !plane.senders(p).is_empty()).collect()
 }
 
-type Round = BTreeMap<PortId, Set>;
+/// N_k by port number; empty where no link leads to.
+type Round = Vec<Set>;
 
 /// N_0, N_1, ... up to the fixpoint, which is the last element.
 fn walks(plane: &mut Plane, ports: &[PortId]) -> Vec<Round> {
-    let mut rounds = vec![ports.iter().map(|&p| (p, Set::ALL)).collect::<Round>()];
+    let network = plane.network().clone();
+    let mut first = vec![Set::EMPTY; network.ports.len()];
+    for port in ports {
+        first[port.0 as usize] = Set::ALL;
+    }
+    let mut rounds = vec![first];
+    let mut affected = vec![true; network.devices.len()];
     loop {
-        let last = rounds.last().expect("there is a round 0").clone();
-        let affected = match rounds.len() {
-            1 => ports.iter().map(|&p| plane.device_of(p)).collect(),
-            n => {
-                let changed = ports.iter().filter(|p| last[p] != rounds[n - 2][p]);
-                upstream(plane, changed)
-            }
-        };
+        let last = rounds.last().expect("there is a round 0");
+        let mut wanted = vec![Set::EMPTY; network.ports.len()];
+        for link in &network.links {
+            let total = &mut wanted[link.from.0 as usize];
+            *total = plane.space.or(*total, last[link.to.0 as usize]);
+        }
         let mut next = last.clone();
+        let mut affects = vec![false; network.devices.len()];
+        let mut changed = false;
         for &port in ports {
-            if !affected.contains(&plane.device_of(port)) {
+            if !affected[plane.device_of(port).0 as usize] || last[port.0 as usize].is_empty() {
                 continue;
             }
-            let set = one_hop(plane, port, &last);
-            next.insert(port, set);
+            let set = plane.inverse(port, &|out| wanted[out.0 as usize]);
+            if set != last[port.0 as usize] {
+                next[port.0 as usize] = set;
+                changed = true;
+                for &sender in plane.senders(port) {
+                    affects[plane.device_of(sender).0 as usize] = true;
+                }
+            }
         }
-        if next == last {
+        if !changed {
             return rounds;
         }
         rounds.push(next);
+        affected = affects;
     }
-}
-
-/// The boxes that send to one of these ports.
-fn upstream<'a>(
-    plane: &Plane,
-    ports: impl Iterator<Item = &'a PortId>,
-) -> BTreeSet<crate::model::DeviceId> {
-    let senders = ports.flat_map(|&p| plane.senders(p));
-    senders.map(|&s| plane.device_of(s)).collect()
-}
-
-/// Headers at `port` that reach a header of `at` over one link.
-fn one_hop(plane: &mut Plane, port: PortId, at: &Round) -> Set {
-    let wanted = exits(plane, port, at);
-    plane.inverse(port, &|out| wanted.get(&out).copied().unwrap_or(Set::EMPTY))
-}
-
-/// For the ports of the box of `port`: headers that, leaving there, arrive in `at`.
-fn exits(plane: &mut Plane, port: PortId, at: &Round) -> BTreeMap<PortId, Set> {
-    let mut wanted = BTreeMap::new();
-    for &out in plane.ports_of(plane.device_of(port)).to_vec().iter() {
-        let sets: Vec<Set> = plane.receivers(out).iter().filter_map(|r| at.get(r).copied()).collect();
-        let set = plane.space.or_all(sets);
-        if !set.is_empty() {
-            wanted.insert(out, set);
-        }
-    }
-    wanted
 }
 
 struct Search<'a> {
@@ -248,8 +237,7 @@ impl Search<'_> {
 
     /// Headers at `port` that can make `hops` more hops.
     fn able(&self, port: PortId, hops: usize) -> Set {
-        let round = &self.rounds[hops.min(self.rounds.len() - 1)];
-        round.get(&port).copied().unwrap_or(Set::EMPTY)
+        self.rounds[hops.min(self.rounds.len() - 1)][port.0 as usize]
     }
 
     fn walk(&mut self, plane: &mut Plane, path: &mut Vec<PortId>, set: Set) {

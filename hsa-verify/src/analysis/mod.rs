@@ -5,6 +5,7 @@
 mod blackholes;
 mod changes;
 mod loops;
+mod many;
 mod paths;
 mod reach;
 mod slices;
@@ -13,6 +14,7 @@ mod trace;
 pub use blackholes::{blackholes, Blackhole, Reason};
 pub use changes::{apply, diff, Change, ChangeError, Difference};
 pub use loops::{loops, Cycle, CycleStart, Loops};
+pub use many::reach_each;
 pub use paths::{paths, Path, PathHop, Paths};
 pub use reach::{inverse, inverse_avoiding, reach, reach_avoiding, Reach};
 pub use slices::{isolation, waypoint, Bypass, Isolation, Leak, Overlap, Slice};

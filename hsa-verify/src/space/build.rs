@@ -2,6 +2,7 @@
 //! From what people and rules write to sets.
 
 use super::arena::{Set, Space};
+use super::decision::{Condition, Cube};
 use crate::header::{Bits, Field, Layout, Wildcard, WildcardUnion};
 use crate::model::{Match, Test};
 
@@ -53,6 +54,52 @@ impl Space {
             set = self.and(set, part);
         }
         set
+    }
+
+    /// The condition of a rule for [`Space::first_match`]: fixed bits where the match is no more
+    /// than that, a set otherwise.
+    pub fn condition(&mut self, layout: &Layout, matching: &Match) -> Condition {
+        match self.cube(layout, matching) {
+            Some(cube) => Condition::Cube(cube),
+            None => Condition::Set(self.matching(layout, matching)),
+        }
+    }
+
+    fn cube(&self, layout: &Layout, matching: &Match) -> Option<Cube> {
+        if self.length() > 128 {
+            return None;
+        }
+        let mut cube = Cube::default();
+        if let Some(raw) = &matching.raw {
+            for (bit, value) in raw.fixed() {
+                self.fix(&mut cube, bit, value)?;
+            }
+        }
+        for m in &matching.fields {
+            let f = layout.field(m.field);
+            let (value, mask) = match m.test {
+                Test::Exact(value) => (value, f.max()),
+                Test::Masked { value, mask } => (value, mask),
+                Test::Prefix { value, len } => (value, prefix_mask(f.width, u32::from(len))),
+                Test::Range { .. } | Test::OneOf(_) | Test::Not(_) => return None,
+            };
+            for k in (0..f.width).filter(|k| mask >> (f.width - 1 - k) & 1 == 1) {
+                let bit = value >> (f.width - 1 - k) & 1 == 1;
+                self.fix(&mut cube, (f.offset + k) as usize, bit)?;
+            }
+        }
+        Some(cube)
+    }
+
+    /// Fixes one more bit; `None` when it is fixed to the opposite already.
+    fn fix(&self, cube: &mut Cube, bit: usize, value: bool) -> Option<()> {
+        let one = 1u128 << (127 - self.level_of_bit[bit]);
+        if cube.care & one != 0 && (cube.value & one != 0) != value {
+            return None;
+        }
+        cube.care |= one;
+        cube.value |= if value { one } else { 0 };
+        Some(())
     }
 
     /// The headers whose field passes the test.

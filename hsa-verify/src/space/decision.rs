@@ -14,8 +14,32 @@ impl Decision {
     pub const NOTHING: Decision = Decision(0);
 }
 
-/// A list of rules up to this length is folded rule by rule instead of being split further.
-const SHORT: usize = 4;
+/// The condition of a rule in a table that is being built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// Any set.
+    Set(Set),
+    /// Fixed bits, as most rules have them; spares the diagram of each single rule.
+    Cube(Cube),
+}
+
+/// Headers of at most 128 bits with some bits fixed; the bit of level 0 is the topmost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Cube {
+    /// 1 where the bit is fixed.
+    pub(super) care: u128,
+    /// The fixed bits, 0 elsewhere.
+    pub(super) value: u128,
+}
+
+impl From<Set> for Condition {
+    fn from(set: Set) -> Self {
+        Condition::Set(set)
+    }
+}
+
+/// Lists up to this length are not worth remembering.
+const SHORT: usize = 2;
 
 /// Parts of a set by the number they lead to, ascending.
 type Parts = Vec<(u32, u32)>;
@@ -23,22 +47,65 @@ type Parts = Vec<(u32, u32)>;
 /// A rule while a table is built: what is left of its condition, and its number, 0 for none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Line {
-    condition: u32,
+    condition: Condition,
     leaf: u32,
+}
+
+/// What is left of a condition in the two halves of the universe; `None` where it cannot hold.
+type Halves = (Option<Condition>, Option<Condition>);
+
+impl Condition {
+    fn always(self) -> bool {
+        match self {
+            Condition::Set(set) => set == Set::ALL,
+            Condition::Cube(cube) => cube.care == 0,
+        }
+    }
+
+    fn level(self, space: &Space) -> u32 {
+        match self {
+            Condition::Set(set) => space.level(set.0),
+            Condition::Cube(cube) => match cube.care {
+                0 => LEAF,
+                care => care.leading_zeros(),
+            },
+        }
+    }
+
+    fn halves(self, space: &Space, level: u32) -> Halves {
+        match self {
+            Condition::Set(set) => {
+                let (lo, hi) = space.halves(set.0, level);
+                let part = |node| (node != 0).then_some(Condition::Set(Set(node)));
+                (part(lo), part(hi))
+            }
+            Condition::Cube(cube) => {
+                let bit = 1u128 << (127 - level);
+                if cube.care & bit == 0 {
+                    return (Some(self), Some(self));
+                }
+                let rest = Some(Condition::Cube(Cube {
+                    care: cube.care & !bit,
+                    value: cube.value & !bit,
+                }));
+                match cube.value & bit {
+                    0 => (rest, None),
+                    _ => (None, rest),
+                }
+            }
+        }
+    }
 }
 
 impl Space {
     /// The decision of an ordered list of (condition, number): the first condition that holds
     /// gives the number, `None` decides for nothing (and shadows what follows).
-    pub fn first_match(&mut self, rules: &[(Set, Option<u32>)]) -> Decision {
+    pub fn first_match(&mut self, rules: &[(Condition, Option<u32>)]) -> Decision {
         let mut lines = Vec::with_capacity(rules.len());
         for &(condition, number) in rules {
-            if !condition.is_empty() {
+            if condition != Condition::Set(Set::EMPTY) {
                 let leaf = number.map_or(0, |n| self.leaf(n));
-                lines.push(Line {
-                    condition: condition.0,
-                    leaf,
-                });
+                lines.push(Line { condition, leaf });
             }
         }
         Decision(self.split_lines(lines, &mut FxHashMap::default()))
@@ -47,45 +114,67 @@ impl Space {
     /// Splits the list at its topmost bit, so that prefix tables cost one visit per prefix bit.
     /// Lists with many free bits are memoised and folded once splitting no longer shortens them.
     fn split_lines(&mut self, mut lines: Vec<Line>, done: &mut FxHashMap<Vec<Line>, u32>) -> u32 {
-        if let Some(end) = lines.iter().position(|l| l.condition == 1) {
+        if let Some(end) = lines.iter().position(|l| l.condition.always()) {
             lines.truncate(end + 1);
         }
         match lines[..] {
             [] => return 0,
-            [Line { condition: 1, leaf }] => return leaf,
+            [line] if line.condition.always() => return line.leaf,
+            [line] => return self.overlay_line(line, 0),
             _ => {}
         }
-        let level = lines.iter().map(|l| self.level(l.condition)).min();
+        let level = lines.iter().map(|l| l.condition.level(self)).min();
         let level = level.expect("the list is not empty");
-        let part = |space: &Space, high: bool| -> Vec<Line> {
-            let halves = lines.iter().map(|l| {
-                let (lo, hi) = space.halves(l.condition, level);
-                Line {
-                    condition: if high { hi } else { lo },
-                    leaf: l.leaf,
-                }
-            });
-            halves.filter(|l| l.condition != 0).collect()
-        };
-        let (low, high) = (part(self, false), part(self, true));
-        if lines.len() <= SHORT || low.len() + high.len() > lines.len() + lines.len() / 2 {
-            return self.fold_lines(&lines);
+        let mut low = Vec::with_capacity(lines.len());
+        let mut high = Vec::with_capacity(lines.len());
+        for line in &lines {
+            let leaf = line.leaf;
+            let (lo, hi) = line.condition.halves(self, level);
+            low.extend(lo.map(|condition| Line { condition, leaf }));
+            high.extend(hi.map(|condition| Line { condition, leaf }));
         }
-        if let Some(&result) = done.get(&lines) {
-            return result;
+        if low.len() + high.len() > lines.len() + lines.len() / 2 {
+            return lines.iter().rev().fold(0, |rest, &line| self.overlay_line(line, rest));
+        }
+        if lines.len() > SHORT {
+            if let Some(&result) = done.get(&lines) {
+                return result;
+            }
         }
         let lo = self.split_lines(low, done);
         let hi = self.split_lines(high, done);
         let result = self.node(level, lo, hi);
-        done.insert(lines, result);
+        if lines.len() > SHORT {
+            done.insert(lines, result);
+        }
         result
     }
 
-    fn fold_lines(&mut self, lines: &[Line]) -> u32 {
-        lines
-            .iter()
-            .rev()
-            .fold(0, |rest, l| self.overlay(l.condition, l.leaf, rest))
+    /// The line's leaf where its condition holds, `rest` elsewhere.
+    fn overlay_line(&mut self, line: Line, rest: u32) -> u32 {
+        match line.condition {
+            Condition::Set(set) => self.overlay(set.0, line.leaf, rest),
+            Condition::Cube(cube) if rest == 0 => self.chain(cube, line.leaf),
+            Condition::Cube(cube) => {
+                let condition = self.chain(cube, 1);
+                self.overlay(condition, line.leaf, rest)
+            }
+        }
+    }
+
+    /// The diagram that leads to `end` where the cube holds, and to nothing elsewhere.
+    pub(super) fn chain(&mut self, cube: Cube, end: u32) -> u32 {
+        let mut root = end;
+        let mut care = cube.care;
+        while care != 0 {
+            let level = 127 - care.trailing_zeros();
+            care &= care - 1;
+            root = match cube.value >> (127 - level) & 1 {
+                1 => self.node(level, 0, root),
+                _ => self.node(level, root, 0),
+            };
+        }
+        root
     }
 
     /// `leaf` where `condition` holds, `rest` elsewhere.
@@ -167,21 +256,32 @@ impl Space {
 
     /// The numbers a decision leads to, ascending.
     pub fn leaves(&self, decision: Decision) -> Vec<u32> {
+        let below = self.below(&[decision]).into_iter();
+        let leaves = below.map(|at| self.nodes[at as usize]).filter(|n| n.level == LEAF);
+        let mut numbers: Vec<u32> = leaves.map(|n| n.lo).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Number of nodes of the decisions together.
+    pub fn size(&self, decisions: &[Decision]) -> usize {
+        self.below(decisions).len()
+    }
+
+    /// Every node of the decisions but the one that decides for nothing.
+    fn below(&self, decisions: &[Decision]) -> rustc_hash::FxHashSet<u32> {
         let mut seen = rustc_hash::FxHashSet::default();
-        let mut pending = vec![decision.0];
-        let mut numbers = std::collections::BTreeSet::new();
+        let mut pending: Vec<u32> = decisions.iter().map(|d| d.0).collect();
         while let Some(at) = pending.pop() {
             if at == 0 || !seen.insert(at) {
                 continue;
             }
             let node = self.nodes[at as usize];
-            if node.level == LEAF {
-                numbers.insert(node.lo);
-            } else {
+            if node.level != LEAF {
                 pending.extend([node.lo, node.hi]);
             }
         }
-        numbers.into_iter().collect()
+        seen
     }
 
     /// The decision with every number exchanged; `None` decides for nothing. Panics when a number

@@ -14,5 +14,5 @@ mod image;
 pub(crate) use build::prefix_mask;
 pub use arena::{Mark, Set, Space};
 pub use classes::Class;
-pub use decision::Decision;
+pub use decision::{Condition, Cube, Decision};
 pub use image::{edit_header, EditId};

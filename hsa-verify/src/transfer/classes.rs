@@ -40,6 +40,17 @@ impl Classes {
 }
 
 impl Plane {
+    /// Number of diagram nodes in all tables, counted once for every table that uses them.
+    pub fn table_nodes(&self) -> usize {
+        let mut total = 0;
+        for table in self.tables.iter().flatten() {
+            let mut decisions: Vec<Decision> = table.named.values().copied().collect();
+            decisions.push(table.elsewhere);
+            total += self.space.size(&decisions);
+        }
+        total
+    }
+
     /// The classes of the first field; `None` when there are more than `limit`, in which case
     /// looking at them one by one does not pay.
     pub fn classes(&mut self, limit: usize) -> Option<Classes> {

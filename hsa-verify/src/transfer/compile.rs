@@ -6,7 +6,7 @@ use super::order::bit_order;
 use crate::model::{
     DeviceId, Effect, ModelError, Network, Next, PortId, PortMatch, Rule, Table,
 };
-use crate::space::{Decision, EditId, Set, Space};
+use crate::space::{Condition, Decision, EditId, Set, Space};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -163,11 +163,11 @@ impl Plane {
     }
 
     fn table(&mut self, table: &Table) -> CompiledTable {
-        let lines: Vec<(Set, Option<u32>)> = table
+        let lines: Vec<(Condition, Option<u32>)> = table
             .rules
             .iter()
             .map(|rule| {
-                let condition = self.space.matching(&self.network.layout, &rule.matching);
+                let condition = self.space.condition(&self.network.layout, &rule.matching);
                 (condition, self.effect(&rule.effect))
             })
             .collect();
