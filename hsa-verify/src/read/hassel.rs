@@ -83,7 +83,12 @@ pub fn read_dir(dir: &Path, options: &Options) -> Result<Network, ReadError> {
 
 fn read_stages(path: &Path) -> Result<usize, ReadError> {
     let text = SourceText::open(path)?;
-    let stages = text.text.trim().parse().ok().filter(|n| (1..=16).contains(n));
+    let stages = text
+        .text
+        .trim()
+        .parse()
+        .ok()
+        .filter(|n| (1..=16).contains(n));
     stages.ok_or_else(|| ReadError::line(&text.name, 1, "expected a number of stages, 1 to 16"))
 }
 
@@ -97,7 +102,10 @@ fn read_port_map(dir: &Path) -> Result<PortMap, ReadError> {
         let map: HashMap<String, HashMap<String, u64>> = serde_json::from_str(&text.text)
             .map_err(|e| ReadError::line(&text.name, e.line(), e.to_string()))?;
         let turn = |ports: HashMap<String, u64>| ports.into_iter().map(|(n, id)| (id, n)).collect();
-        return Ok(map.into_iter().map(|(name, ports)| (name, turn(ports))).collect());
+        return Ok(map
+            .into_iter()
+            .map(|(name, ports)| (name, turn(ports)))
+            .collect());
     }
     let text = SourceText::open(&dir.join("port_map.txt"))?;
     let mut map = PortMap::new();
@@ -112,7 +120,11 @@ fn read_port_map(dir: &Path) -> Result<PortMap, ReadError> {
             let id = id.parse().map_err(|_| bad())?;
             let ports = current.as_ref().and_then(|c| map.get_mut(c));
             let ports = ports.ok_or_else(|| {
-                ReadError::line(&text.name, line.number, "a port before the first `$box` line")
+                ReadError::line(
+                    &text.name,
+                    line.number,
+                    "a port before the first `$box` line",
+                )
             })?;
             ports.insert(id, port.to_string());
         }
@@ -129,7 +141,10 @@ fn link_rules(text: &SourceText) -> Result<Vec<(Vec<u64>, Vec<u64>, usize)>, Rea
             let what = "expected a `link` rule of at least 8 `$`-separated fields";
             return Err(ReadError::line(&text.name, line.number, what));
         }
-        let ends = (ports(text, &line, fields[1])?, ports(text, &line, fields[7])?);
+        let ends = (
+            ports(text, &line, fields[1])?,
+            ports(text, &line, fields[7])?,
+        );
         rules.push((ends.0, ends.1, line.number));
     }
     Ok(rules)
@@ -160,7 +175,9 @@ fn ports(text: &SourceText, line: &Line<'_>, field: &str) -> Result<Vec<u64>, Re
     if inner.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let numbers = inner.split(',').map(|n| n.trim().parse().map_err(|_| bad()));
+    let numbers = inner
+        .split(',')
+        .map(|n| n.trim().parse().map_err(|_| bad()));
     numbers.collect()
 }
 
@@ -187,7 +204,11 @@ impl Reader<'_> {
         for line in text.lines().skip(2).filter(|l| !l.text.is_empty()) {
             rules.push(self.rule(text, &line, length, file)?);
         }
-        let declared = text.text.split('$').nth(2).and_then(|n| n.parse::<usize>().ok());
+        let declared = text
+            .text
+            .split('$')
+            .nth(2)
+            .and_then(|n| n.parse::<usize>().ok());
         if declared.is_some_and(|n| n != rules.len()) {
             let what = format!("the first line promises {declared:?} rules, the file has {}; it is cut short or edited", rules.len());
             return Err(ReadError::line(&text.name, 1, what));
@@ -216,15 +237,27 @@ impl Reader<'_> {
     /// The first line is `2*bytes$prefix$rules$lazy$send-back$`.
     fn header_length(&mut self, text: &SourceText) -> Result<usize, ReadError> {
         let first = text.text.split('$').next().unwrap_or_default();
-        let nibbles: u32 = first.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(|| {
-            ReadError::line(&text.name, 1, "expected `header nibbles$prefix$rules$...`")
-        })?;
+        let nibbles: u32 = first
+            .parse()
+            .ok()
+            .filter(|n| (1..=4096).contains(n))
+            .ok_or_else(|| {
+                ReadError::line(&text.name, 1, "expected `header nibbles$prefix$rules$...`")
+            })?;
         let length = nibbles * 4;
         let network = self.network.get_or_insert_with(|| {
-            Network::new(self.options.layout.clone().unwrap_or_else(|| default_layout(length)))
+            Network::new(
+                self.options
+                    .layout
+                    .clone()
+                    .unwrap_or_else(|| default_layout(length)),
+            )
         });
         if network.layout.length != length {
-            let what = format!("headers of {length} bits among ones of {}", network.layout.length);
+            let what = format!(
+                "headers of {length} bits among ones of {}",
+                network.layout.length
+            );
             return Err(ReadError::line(&text.name, 1, what));
         }
         Ok(length as usize)
@@ -240,7 +273,10 @@ impl Reader<'_> {
         let fields: Vec<&str> = line.text.split('$').collect();
         let bad = |what: String| ReadError::line(&text.name, line.number, what);
         if fields.len() < 13 {
-            return Err(bad(format!("a rule has 13 `$`-separated fields, here are {}", fields.len())));
+            return Err(bad(format!(
+                "a rule has 13 `$`-separated fields, here are {}",
+                fields.len()
+            )));
         }
         let rewrites = match fields[0] {
             "rw" => true,
@@ -253,7 +289,10 @@ impl Reader<'_> {
             }
             let w: Wildcard = field.parse().map_err(|e| bad(format!("{e}")))?;
             if w.len() != length {
-                return Err(bad(format!("a wildcard of {} bits, headers have {length}", w.len())));
+                return Err(bad(format!(
+                    "a wildcard of {} bits, headers have {length}",
+                    w.len()
+                )));
             }
             Ok(Some(w))
         };
@@ -269,7 +308,9 @@ impl Reader<'_> {
         if !fields[10].is_empty() {
             let source = self.file(fields[10]);
             for number in fields[11].split(',').filter(|n| !n.is_empty()) {
-                let line = number.parse().map_err(|_| bad(format!("source line {number:?}")))?;
+                let line = number
+                    .parse()
+                    .map_err(|_| bad(format!("source line {number:?}")))?;
                 origins.push(Origin { file: source, line });
             }
         }
@@ -296,7 +337,9 @@ impl Reader<'_> {
         linked: &BTreeSet<u64>,
     ) -> BTreeSet<u64> {
         let used = rules.iter().flat_map(|r| r.in_ports.iter().copied());
-        let mut entry: BTreeSet<u64> = used.filter(|id| (1..INPUTS).contains(&(id % BOX))).collect();
+        let mut entry: BTreeSet<u64> = used
+            .filter(|id| (1..INPUTS).contains(&(id % BOX)))
+            .collect();
         entry.extend(names.keys());
         let base = entry.first().map_or(0, |id| id / BOX * BOX);
         entry.extend(linked.range(base..base + BOX));
@@ -342,10 +385,14 @@ impl Reader<'_> {
                 // A rule never sends a packet back to the number it is at.
                 if here.iter().any(|id| raw.out_ports.contains(id)) {
                     for id in here {
-                        table.rules.push(self.model_rule(device, raw, &[id], stage, last));
+                        table
+                            .rules
+                            .push(self.model_rule(device, raw, &[id], stage, last));
                     }
                 } else {
-                    table.rules.push(self.model_rule(device, raw, &here, stage, last));
+                    table
+                        .rules
+                        .push(self.model_rule(device, raw, &here, stage, last));
                 }
             }
             self.network().devices[device.0 as usize].tables.push(table);
@@ -355,7 +402,10 @@ impl Reader<'_> {
             let note = Note {
                 kind: NoteKind::Warning,
                 origin: raw.origins.last().copied(),
-                text: format!("rule {} can never apply: no packet reaches its ports", raw.label),
+                text: format!(
+                    "rule {} can never apply: no packet reaches its ports",
+                    raw.label
+                ),
             };
             self.network().notes.push(note);
         }
@@ -414,7 +464,11 @@ impl Reader<'_> {
         let by_number: HashMap<u64, PortId> = self
             .ports
             .iter()
-            .filter(|(_, &p)| self.network.as_ref().is_some_and(|n| n.port(p).kind == PortKind::Physical))
+            .filter(|(_, &p)| {
+                self.network
+                    .as_ref()
+                    .is_some_and(|n| n.port(p).kind == PortKind::Physical)
+            })
             .map(|(&(_, id), &p)| (id, p))
             .collect();
         for (from, to, line) in link_rules(text)? {

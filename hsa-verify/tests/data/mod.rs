@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 /// checkout. `None`, and a line on standard error that no test harness captures, when absent.
 pub fn folder(part: &str) -> Option<PathBuf> {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    let default = checkout.and_then(Path::parent).map(|p| p.join("shared/data"));
+    let default = checkout
+        .and_then(Path::parent)
+        .map(|p| p.join("shared/data"));
     let root = std::env::var_os("HSA_DATA").map(PathBuf::from).or(default);
     let path = root.unwrap_or_default().join(part);
     if path.is_dir() {
