@@ -54,6 +54,8 @@ pub struct Report {
     pub virtual_time: Duration,
     /// Time from the calm until both ends reached each other.
     pub converged: Duration,
+    /// States that a flow was in: bit n stands for the n-th of [`FlowState`].
+    pub states: u16,
 }
 
 const CALM: Duration = Duration::from_secs(120);
@@ -261,6 +263,7 @@ impl Life {
             moves: moves.sum(),
             virtual_time: self.world.now.since(Instant(0)),
             converged,
+            states: self.world.states,
         }
     }
 

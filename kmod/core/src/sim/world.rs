@@ -99,6 +99,8 @@ pub struct World {
     data_due: Instant,
     flying: BinaryHeap<Reverse<InFlight>>,
     order: u64,
+    /// States that a flow of either host has been in, as bits.
+    pub states: u16,
     /// Versions seen last: own, newest and validated of each host.
     seen: [(u64, u64, Option<u64>); 2],
 }
@@ -119,6 +121,7 @@ impl World {
             data_due: Instant(0),
             flying: BinaryHeap::new(),
             order: 0,
+            states: 0,
             seen: [(0, 0, None); 2],
         }
     }
@@ -342,6 +345,9 @@ impl World {
 
     /// val <= cand <= ver on both halves, and none of them ever decreases.
     fn check_versions(&mut self) -> Result<(), String> {
+        for flow in self.nodes.iter().filter_map(|n| n.conn.flow(FLOW)) {
+            self.states |= 1 << flow.state() as u16;
+        }
         let [a, b] = &self.nodes;
         for (host, (mine, peer)) in [(a, b), (b, a)].into_iter().enumerate() {
             let (Some(flow), Some(other)) = (mine.conn.flow(FLOW), peer.conn.flow(FLOW)) else {
