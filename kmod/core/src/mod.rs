@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+//! The protocol without I/O. What the messages look like is in docs/wire.md, what a flow does in
+//! docs/flow-states.md; [`connection::Connection`] is where to start reading.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::expect_used,

@@ -587,3 +587,20 @@ fn a_path_by_an_interface_that_never_had_the_address_stays() {
     let path = pair.conn(SERVER).data_path(FLOW).expect("a path");
     assert_eq!(path.ifindex, 9);
 }
+
+#[test]
+fn the_same_addresses_again_change_nothing() {
+    let mut pair = Pair::established();
+    let sets = [
+        vec![addr(CLIENT, 1), addr(CLIENT, 2)],
+        vec![addr(CLIENT, 2)],
+        vec![],
+        vec![addr(CLIENT, 3)],
+    ];
+    for set in sets {
+        pair.set_addresses(CLIENT, &set);
+        let before = pair.conn(CLIENT).clone();
+        pair.set_addresses(CLIENT, &set);
+        assert!(*pair.conn(CLIENT) == before, "{set:?}");
+    }
+}

@@ -36,11 +36,11 @@ fn live(mobility: Mobility, dual_stack: bool) {
 fn the_simulation_visits_every_state() {
     let mut states = 0;
     for seed in 0..40 {
-        for mobility in [Mobility::BothStableAlternative, Mobility::Client] {
+        for mobility in [Mobility::BothStableAlternative, Mobility::BothHard] {
             let scenario = Scenario {
                 seed,
                 mobility,
-                changes: 12,
+                changes: 30,
                 dual_stack: false,
             };
             states |= run(&scenario).expect("a life without fault").states;
