@@ -352,3 +352,17 @@ fn r14_versions_start_at_zero_and_grow_with_moves_not_with_repetitions() {
     }
     assert_eq!(pair.flow(CLIENT).version(), 1);
 }
+
+#[test]
+fn r15_a_pending_version_is_answered_at_every_source_that_it_came_from() {
+    let mut pair = Pair::established();
+    let rsyn = pair.hard_move(CLIENT, 2);
+    pair.give(SERVER, &rsyn).unwrap();
+    let mut elsewhere = pair.rx(SERVER, &rsyn);
+    elsewhere.remote = addr(CLIENT, 8).addr; // a NAT was rebound, or the packet repeated
+    pair.give_from(SERVER, &rsyn, &elsewhere).unwrap();
+    pair.sent(SERVER);
+    pair.advance(RETRY);
+    let targets: Vec<_> = pair.sent(SERVER).iter().map(|s| s.path.remote).collect();
+    assert_eq!(targets, [addr(CLIENT, 2).addr, addr(CLIENT, 8).addr]);
+}
