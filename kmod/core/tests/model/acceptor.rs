@@ -73,7 +73,6 @@ pub struct Acceptor {
     at: usize,
     now: u64,
     violations: Vec<Violation>,
-    checked: usize,
 }
 
 impl Acceptor {
@@ -85,7 +84,6 @@ impl Acceptor {
             at: 0,
             now: 0,
             violations: Vec::new(),
-            checked: 0,
         }
     }
 
@@ -107,7 +105,6 @@ impl Acceptor {
         }
         self.hosts.insert(key, host);
         self.at += 1;
-        self.checked += 1;
     }
 
     /// The violations found in the whole trace. With `converged`, every move must have been
@@ -135,11 +132,6 @@ impl Acceptor {
             }
         }
         self.violations
-    }
-
-    /// Number of records read.
-    pub fn checked(&self) -> usize {
-        self.checked
     }
 
     fn refuse(&mut self, rule: &'static str, what: String) {
