@@ -122,6 +122,9 @@ fn next_step(command: Command, errno: Errno) -> Option<&'static str> {
         (Command::FlowMove, Errno::NOTCONN | Errno::BUSY | Errno::INPROGRESS) => {
             "watch the flow with \"eccp-tool monitor\" and try again when it is established"
         }
+        (Command::SettingsSet, Errno::BUSY) => {
+            "set the port before the first connection, or wait until those in UDP are closed"
+        }
         (Command::SettingsSet, Errno::ADDRINUSE) => {
             "another socket has the UDP port: see \"ss -ulnp\""
         }

@@ -3,12 +3,14 @@
 //! and checked before a request arrives here.
 
 use crate::{
+    flow::Flow,
     kernel_objects::{
         genl::{Request, Writer},
         sys,
     },
     netns::{Config, Net},
     proto::{
+        address::Encap,
         settings::{Encapsulation, Policy},
         time::Duration,
     },
@@ -55,17 +57,28 @@ fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// Applies a request: all of it, or nothing. Errors: EADDRINUSE when the UDP port is taken.
+/// Applies a request: all of it, or nothing. Errors: EBUSY when flows use the UDP port that is
+/// to change, EADDRINUSE when the new one is taken.
 pub(crate) fn change(request: &Request, net: &Arc<Net>) -> Result {
     let mut config = net.config();
+    let old_port = config.core.udp_port;
     read(request, &mut config);
+    let port = request.attr(sys::ECCP_A_SETTINGS_UDP_PORT);
+    if config.core.udp_port != old_port && net.flows().iter().any(|flow| uses_udp(flow)) {
+        let text = c"flows of this namespace use the present UDP port";
+        return Err(request.refuse(EBUSY, text, port));
+    }
     net.set_config(&config).map_err(|error| {
-        let port = request.attr(sys::ECCP_A_SETTINGS_UDP_PORT);
-        request.refuse(
-            error,
-            c"the UDP port cannot be opened in this namespace",
-            port,
-        )
+        let text = c"the UDP port cannot be opened in this namespace";
+        request.refuse(error, text, port)
+    })
+}
+
+/// Whether the peer of a flow sends to the UDP port of this namespace.
+fn uses_udp(flow: &Flow) -> bool {
+    flow.connection.with_state(|state| {
+        let core = state.core.flow(flow.index);
+        core.is_some_and(|core| core.path().encap == Encap::Udp)
     })
 }
 
