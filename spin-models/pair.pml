@@ -212,7 +212,7 @@ end:
   :: STEP { calm && EMPTY && ME.drain && (e[J].drain || e[J].st == CLOSED) -> forget(i) }
 #endif
 #ifdef ABORTING
-  :: STEP { i == 0 && !calm && ISOPEN -> reset = 1; abort_flow(i) }
+  :: STEP { i == 0 && !calm && ME.st >= SYN_SENT -> reset = 1; abort_flow(i) }
 #endif
 #ifdef TIMEOUTS
   :: STEP { !calm && (ME.st == SYN_SENT || ME.st == SYN_RCVD) -> give_up(i) }

@@ -28,7 +28,7 @@ def machine():
 
 
 def section(tier, results, seconds):
-    lines = [f"## {TITLES[tier]}", "", f"{machine()}; {seconds:.0f} s in all.", "",
+    lines = [f"## {TITLES[tier]}", "", f"{machine()}; {seconds:.0f} s in all, with a load average of {os.getloadavg()[2]:.0f} on the machine.", "",
              "| run | verdict | states | transitions | depth | MB | s | what it says |",
              "|---|---|--:|--:|--:|--:|--:|---|"]
     for result in results:

@@ -138,7 +138,8 @@ def statements(listing):
             process = line.split()[-1]
         match = re.match(r"\s+state\s+(\d+) -\(tr.*?\] (\S+:\d+) => (.*)", line)
         if process and match and match[3] not in ("else", "(1)", "-end-"):
-            text = re.sub(r"\b\d+\b|\bi\b", "#", match[3])
+            text = match[3].split("',")[0] if match[3].startswith("printf") else match[3]
+            text = re.sub(r"\b\d+\b|\bi\b", "#", text)
             found.setdefault((process, int(match[1])), set()).add((match[2], text))
     return found
 
