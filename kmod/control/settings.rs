@@ -64,7 +64,7 @@ pub(crate) fn change(request: &Request, net: &Arc<Net>) -> Result {
     let old_port = config.core.udp_port;
     read(request, &mut config);
     let port = request.attr(sys::ECCP_A_SETTINGS_UDP_PORT);
-    if config.core.udp_port != old_port && net.flows().iter().any(|flow| uses_udp(flow)) {
+    if config.core.udp_port != old_port && any_uses_udp(net) {
         let text = c"flows of this namespace use the present UDP port";
         return Err(request.refuse(EBUSY, text, port));
     }
@@ -72,6 +72,12 @@ pub(crate) fn change(request: &Request, net: &Arc<Net>) -> Result {
         let text = c"the UDP port cannot be opened in this namespace";
         request.refuse(error, text, port)
     })
+}
+
+fn any_uses_udp(net: &Arc<Net>) -> bool {
+    let mut any = false;
+    net.for_each_flow(|flow| any |= uses_udp(&flow));
+    any
 }
 
 /// Whether the peer of a flow sends to the UDP port of this namespace.
