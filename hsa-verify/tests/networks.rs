@@ -2,7 +2,7 @@
 //! Random small networks: every answer of the engine against walking each concrete packet.
 
 use hsa_verify::analysis::{
-    blackholes, diff, inverse, isolation, loops, paths, reach, trace, waypoint, Outcome, Reason,
+    along, blackholes, diff, inverse, isolation, loops, paths, reach, trace, waypoint, Outcome, Reason,
     Slice,
 };
 use hsa_verify::header::{Bits, FieldId, FieldKind, Layout};
@@ -360,6 +360,8 @@ proptest! {
         let hops = hops(&net);
         for path in &answer.paths {
             prop_assert!(!path.start.is_empty());
+            prop_assert_eq!(along(&mut plane, &path.hops, Set::ALL), path.end);
+            prop_assert_eq!(along(&mut plane, &path.hops, path.start), path.end);
             for h in packets(&plane, path.start) {
                 let mut now = BTreeSet::from([h]);
                 for (i, hop) in path.hops.iter().enumerate() {

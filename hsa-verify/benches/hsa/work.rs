@@ -4,6 +4,7 @@
 use hsa_verify::analysis::{loops, reach, reach_each};
 use hsa_verify::generate::fat_tree;
 use hsa_verify::model::{Network, PortId};
+use hsa_verify::read::ios::quirks::Quirks;
 use hsa_verify::read::{hassel, snapshot};
 use hsa_verify::space::Set;
 use hsa_verify::transfer::Plane;
@@ -196,16 +197,37 @@ fn measure_reach(net: Arc<Network>, sources: &[PortId], expected: &str) -> Value
     clock.stop(answer, net.rule_count())
 }
 
+/// Reads the output of the routers with the readings of the program that made the transfer
+/// functions, so that the model is the one of the other rows. Cables are in no raw file.
 fn measure_raw(data: &Path) -> Value {
-    let paths = ["raw", "fib_reconstructed"].map(|p| data.join("stanford").join(p));
+    let stanford = data.join("stanford");
+    let links = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(links.path(), cables(&stanford)).expect("it can be written");
+    let paths = ["raw", "fib_reconstructed"].map(|p| stanford.join(p));
+    let options = snapshot::Options {
+        quirks: Quirks::hassel(),
+        links: vec![links.path().to_owned()],
+        ..snapshot::Options::default()
+    };
     let clock = Clock::start();
-    let net = match snapshot::read_all(&paths, &snapshot::Options::default()) {
+    let net = match snapshot::read_all(&paths, &options) {
         Ok(net) => net,
         Err(e) => panic!("{e}"),
     };
-    assert_eq!(net.devices.len(), 16);
+    assert_eq!((net.devices.len(), net.links.len()), (16, 74));
     let answer = format!("{} boxes, {} rules", net.devices.len(), net.rule_count());
     clock.stop(answer, net.rule_count())
+}
+
+/// Each cable as a line `router port router port`.
+fn cables(stanford: &Path) -> String {
+    let net = read_tf(&stanford.join("tf"));
+    let end = |p: PortId| {
+        let port = net.port(p);
+        format!("{} {}", net.device(port.device).name, port.name)
+    };
+    let once = net.links.iter().filter(|l| l.from < l.to);
+    once.map(|l| format!("{} {}\n", end(l.from), end(l.to))).collect()
 }
 
 fn measure_fat_tree(k: u32) -> Value {

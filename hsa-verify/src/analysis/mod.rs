@@ -15,7 +15,7 @@ pub use blackholes::{blackholes, Blackhole, Reason};
 pub use changes::{apply, diff, Change, ChangeError, Difference};
 pub use loops::{loops, Cycle, CycleStart, Loops};
 pub use many::reach_each;
-pub use paths::{paths, Path, PathHop, Paths};
+pub use paths::{along, back_along, paths, Path, PathHop, Paths};
 pub use reach::{inverse, inverse_avoiding, reach, reach_avoiding, Reach};
 pub use slices::{isolation, waypoint, Bypass, Isolation, Leak, Overlap, Slice};
 pub use trace::{trace, Exit, Lookup, Outcome, Trace, Visit};

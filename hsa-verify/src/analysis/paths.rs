@@ -51,6 +51,36 @@ pub fn paths(plane: &mut Plane, from: PortId, headers: Set, to: PortId, limit: u
     search.found
 }
 
+/// The composition of the transfer functions along a path: what becomes of `headers` that enter
+/// at its first port and take exactly these hops. The first hop must not be missing a link to the
+/// second, and so on; otherwise nothing arrives.
+pub fn along(plane: &mut Plane, hops: &[PathHop], headers: Set) -> Set {
+    let mut set = headers;
+    for (i, hop) in hops.iter().enumerate() {
+        let linked = i == 0 || plane.receivers(hops[i - 1].egress).contains(&hop.ingress);
+        let leaving = plane.transfer(hop.ingress, set);
+        let through = leaving.iter().find(|(port, _)| *port == hop.egress);
+        set = match through {
+            Some(&(_, set)) if linked => set,
+            _ => return Set::EMPTY,
+        };
+    }
+    set
+}
+
+/// The inverse of [`along`]: the headers at the first port that take exactly these hops and
+/// leave the last within `wanted`.
+pub fn back_along(plane: &mut Plane, hops: &[PathHop], wanted: Set) -> Set {
+    let mut set = wanted;
+    for hop in hops.iter().rev() {
+        let after = set;
+        let egress = hop.egress;
+        let exit = |out: PortId| if out == egress { after } else { Set::EMPTY };
+        set = plane.inverse(hop.ingress, &exit);
+    }
+    set
+}
+
 struct Search {
     /// Headers at input ports that get to the target.
     useful: BTreeMap<PortId, Set>,
@@ -88,13 +118,7 @@ impl Search {
             self.found.more = true;
             return;
         }
-        let mut start = end;
-        for hop in self.hops.iter().rev() {
-            let wanted = start;
-            let egress = hop.egress;
-            let exit = |out: PortId| if out == egress { wanted } else { Set::EMPTY };
-            start = plane.inverse(hop.ingress, &exit);
-        }
+        let start = back_along(plane, &self.hops, end);
         self.found.paths.push(Path {
             hops: self.hops.clone(),
             start,
