@@ -87,11 +87,14 @@ impl Net {
         *self.config.lock()
     }
 
-    /// Changes the settings, for new connections and for those that exist. A new UDP port opens
-    /// its sockets before the old ones go. Errors: the port is taken.
-    pub(crate) fn set_config(&self, new: &Config) -> Result {
+    /// Changes the settings, for new connections and for those that exist. One change is made
+    /// after another. Errors: those of `change`, and that the UDP port is taken; then nothing
+    /// has changed.
+    pub(crate) fn change_config(&self, change: impl FnOnce(&mut Config) -> Result) -> Result {
         let mut open = self.udp.lock();
         let old = self.config();
+        let mut new = old;
+        change(&mut new)?;
         if *open && old.core.udp_port != new.core.udp_port {
             self.raw.close_udp();
             if let Err(e) = self.raw.open_udp(new.core.udp_port) {
@@ -99,8 +102,7 @@ impl Net {
                 return Err(e);
             }
         }
-        *self.config.lock() = *new;
-        drop(open);
+        *self.config.lock() = new;
         self.for_each_flow(|flow| flow.connection.set_settings(&new.core));
         Ok(())
     }

@@ -60,16 +60,21 @@ fn millis(time: Duration) -> u32 {
 /// Applies a request: all of it, or nothing. Errors: EBUSY when flows use the UDP port that is
 /// to change, EADDRINUSE when the new one is taken.
 pub(crate) fn change(request: &Request, net: &Arc<Net>) -> Result {
-    let mut config = net.config();
-    let old_port = config.core.udp_port;
-    read(request, &mut config);
     let port = request.attr(sys::ECCP_A_SETTINGS_UDP_PORT);
-    if config.core.udp_port != old_port && any_uses_udp(net) {
-        let text = c"flows of this namespace use the present UDP port";
-        return Err(request.refuse(EBUSY, text, port));
-    }
-    net.set_config(&config).map_err(|error| {
-        let text = c"the UDP port cannot be opened in this namespace";
+    net.change_config(|config| {
+        let old_port = config.core.udp_port;
+        read(request, config);
+        if config.core.udp_port != old_port && any_uses_udp(net) {
+            return Err(EBUSY);
+        }
+        Ok(())
+    })
+    .map_err(|error| {
+        let text = if error == EBUSY {
+            c"flows of this namespace use the present UDP port"
+        } else {
+            c"the UDP port cannot be opened in this namespace"
+        };
         request.refuse(error, text, port)
     })
 }
