@@ -8,7 +8,6 @@ use crate::{
     kernel_objects::endpoint::Outgoing,
     proto::wire::{Header, INNER_TCP},
 };
-use kernel::prelude::*;
 
 /// Sends one segment, or one super-packet, along the flow's path. What fails here TCP sends
 /// again: it takes the error for congestion of this host, not of the network.

@@ -77,9 +77,14 @@ static inline __be32 shim_virtual_addr(u64 id)
 	return htonl(0xf0000000 | ((u32)id & 0x0fffffff));
 }
 
+/*
+ * A router takes what follows the IP header of a GSO packet for TCP, and drops the packet when
+ * the data offset that it reads there is too small. It reads the first half byte of this port;
+ * 8 stands for the 32 bytes that the TCP header has indeed.
+ */
 static inline u16 shim_virtual_port(u64 id)
 {
-	return ((u32)(id >> 28) & 0x7fff) | 0x4000;
+	return ((u32)(id >> 28) & 0x0fff) | 0x8000;
 }
 
 static inline u32 shim_overhead(const struct shim_path *path)
