@@ -176,13 +176,20 @@ impl Pair {
 
     /// Forgets what can never matter again, and sets the key. Exact: addresses are fresh, so an
     /// address that nobody holds never comes back, and versions only grow.
-    fn tidy(&self, table: &Table, state: &mut State) {
-        let views = state.ends.map(|end| table.view(end));
+    fn tidy(&self, table: &mut Table, state: &mut State) {
+        let ends = state.ends;
         state.net.retain(|packet| {
-            let view = table.packet(*packet);
+            let view = table.packet(*packet).clone();
             let host = usize::from(view.dst.0);
-            matters(views[host], views[1 - host], view)
+            let [receiver, sender] = [host, 1 - host].map(|i| table.view(ends[i]));
+            let reached = receiver.held.contains(&view.dst);
+            let kept = matters(receiver, sender, &view);
+            if reached && !kept {
+                check_ignored(table, ends[host], *packet);
+            }
+            reached && kept
         });
+        let views = state.ends.map(|end| table.view(end));
         state.proofs.retain(|(host, version, _)| {
             let peer = views[1 - usize::from(*host)].flow.as_ref();
             peer.is_none_or(|flow| Some(*version) == flow.versions.2 || *version == flow.versions.1)
@@ -239,8 +246,7 @@ fn matters(receiver: &View, sender: &View, packet: &PacketView) -> bool {
         let flow = view.flow.as_ref();
         flow.is_none_or(|flow| flow.versions.2 < Some(flow.versions.1))
     };
-    let reached = receiver.held.contains(&packet.dst);
-    let alive = receiver.flow.as_ref().is_none_or(|flow| match packet.kind {
+    receiver.flow.as_ref().is_none_or(|flow| match packet.kind {
         PacketType::Rsyn => {
             let announced = pending(receiver) && !flow.candidates.contains(&packet.src);
             version > flow.versions.1 || (version == flow.versions.1 && announced)
@@ -252,8 +258,24 @@ fn matters(receiver: &View, sender: &View, packet: &PacketView) -> bool {
         PacketType::Ack => pending(receiver) && version >= flow.versions.1,
         PacketType::Syn => pending(receiver),
         _ => true,
+    })
+}
+
+/// A packet that cannot change anything any more must not: the core is not trusted with that. An
+/// older version must not even be answered.
+fn check_ignored(table: &mut Table, receiver: u32, packet: u32) {
+    let (next, sent) = table.step(receiver, Input::Packet(packet));
+    let (view, says) = (table.view(receiver), table.packet(packet));
+    assert_eq!(next, receiver, "{says:?} changed {view:?}");
+    let current = view.flow.as_ref().is_some_and(|flow| match says.kind {
+        PacketType::Rsyn => says.version == flow.versions.1,
+        _ => says.version == flow.versions.0,
     });
-    reached && alive
+    let expected = says.kind != PacketType::Ack && current;
+    assert!(
+        expected || sent.is_empty(),
+        "{says:?} is answered by {view:?}"
+    );
 }
 
 /// What a calm network can still change, the most important first; it must fall with each change
@@ -310,7 +332,7 @@ impl Model for Pair {
         if self.limits.established {
             self.establish(&mut table, &mut state);
         }
-        self.tidy(&table, &mut state);
+        self.tidy(&mut table, &mut state);
         vec![state]
     }
 
@@ -349,7 +371,7 @@ impl Model for Pair {
         let mut table = self.table();
         let mut next = state.clone();
         self.apply(&mut table, &mut next, &action);
-        self.tidy(&table, &mut next);
+        self.tidy(&mut table, &mut next);
         if next.key == state.key {
             return None;
         }
