@@ -35,8 +35,13 @@
 #define SYNSENT 1
 #define SYNRCVD 2
 #define EST     3
-byte est[NX];
-bit candcur[NX], pend[NX], hasval[NX], acked[NX], proved[NX], synat[NX];
+byte est[NX];                 /* endpoint state of host i on flow f */
+bit candcur[NX], pend[NX];    /* the peer has seen the newest version; its candidate is not validated */
+bit hasval[NX];               /* the peer has validated some version */
+bit acked[NX], proved[NX];    /* the newest version is answered; ghost: at this address */
+bit synat[NX];                /* that SYN has come to the peer's current address, from which it may answer */
+/* Packets in flight: newest (R)SYN; (R)SYN-ACK from the peer's current address; one from an address
+ * that it has left; ACK; number of stale (R)SYNs. */
 bit rv[NX], ra[NX], rad[NX], ak[NX];
 byte st[NX];
 bit calm;
@@ -81,7 +86,7 @@ bit regcur[2];
 #define MAY_MOVE 1
 #endif
 
-inline move1(f, keep) {       /* effect of host i's move on flow f */
+inline move1(f, keep) {       /* what a move of host i does to flow f */
   if
   :: est[X(f,i)] != NONE ->
      if
@@ -96,12 +101,12 @@ inline move1(f, keep) {       /* effect of host i's move on flow f */
   :: else
   fi
 }
+/* k0, k1: the superseded (R)SYN of that flow is still in flight */
+#define STALEABLE(f) (rv[X(f,i)] && !candcur[X(f,i)] && st[X(f,i)] < L)
 #if F == 2
 #define MOVEALL(k0,k1) move1(0,k0); move1(1,k1)
-#define STALEABLE(f) (rv[X(f,i)] && !candcur[X(f,i)] && st[X(f,i)] < L)
 #else
 #define MOVEALL(k0,k1) move1(0,k0)
-#define STALEABLE(f) (rv[X(f,i)] && !candcur[X(f,i)] && st[X(f,i)] < L)
 #endif
 #ifdef RDV
 #define REGM regcur[i] = 0

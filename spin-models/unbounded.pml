@@ -45,9 +45,11 @@
 #ifndef STEP
 #define STEP d_step
 #endif
-typedef Stale { byte src[L]; byte rs[L] };
+typedef Stale { byte src[L]; byte rs[L] };   /* source and destinations of a stale RSYN */
 Stale st[2];
-byte cur[2], candA[2], valA[2], held[2], rv[2], ra[2], ak[2];
+byte cur[2], held[2];         /* of host i: current address, addresses it answers at */
+byte candA[2], valA[2];       /* the peer's record of host i: candidate and validated address */
+byte rv[2], ra[2], ak[2];     /* in flight: destinations of the newest RSYN, sources of its RSYN-ACK, destinations of the candidate's ACK */
 bit candcur[2], pend[2], acked[2], proved[2], calm;
 #ifdef RDV
 byte regA[2]; bit regcur[2];
