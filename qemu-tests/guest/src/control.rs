@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, TcpStream};
+use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use eccp_netlink::socket::SocketInfo;
 use eccp_netlink::stats::{Counter, StatsAttribute};
 use eccp_netlink::{Client, FlowState};
 
-use crate::namespace::Namespace;
+use crate::namespace::{in_namespace, Namespace};
 use crate::stream;
 
 /// How often a state that is waited for is looked at.
@@ -32,7 +33,15 @@ impl Control {
     /// # Errors
     /// When the family is missing there.
     pub fn open(namespace: &Namespace) -> Result<Self> {
-        let client = namespace.run(|| Ok(Client::open()?))?;
+        Control::open_in(namespace.as_fd())
+    }
+
+    /// Opens it for the namespace behind `handle`.
+    ///
+    /// # Errors
+    /// When the family is missing there.
+    pub fn open_in(handle: BorrowedFd<'_>) -> Result<Self> {
+        let client = in_namespace(handle, || Ok(Client::open()?))?;
         Ok(Control { client })
     }
 

@@ -33,7 +33,7 @@ const LTE_DELAY: Duration = Duration::from_millis(25);
 /// enough for an emulated CPU to carry both transfers.
 const RATE: u64 = 12 << 20;
 /// Width of the steps of the throughput curves.
-const STEP: Duration = Duration::from_millis(100);
+const STEP: Duration = Duration::from_millis(200);
 const FILE: &str = "/tmp/file";
 const COPY: &str = "/tmp/copy";
 

@@ -76,18 +76,7 @@ impl Namespace {
     /// # Errors
     /// What `work` answers, or that it panicked.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let handle = self.as_fd();
-        thread::scope(|scope| {
-            scope
-                .spawn(move || {
-                    move_into_link_name_space(handle, Some(LinkNameSpaceType::Network))
-                        .context("setns")?;
-                    work()
-                })
-                .join()
-                .map_err(|_| anyhow!("a thread in namespace {} panicked", self.name))?
-        })
-        .with_context(|| format!("in namespace {}", self.name))
+        in_namespace(self.as_fd(), work).with_context(|| format!("in namespace {}", self.name))
     }
 
     /// Starts `work` on a thread inside the namespace and does not wait.
@@ -112,10 +101,8 @@ impl Namespace {
     }
 
     fn dismantle(&mut self) {
-        if self.handle.is_some() {
-            last_words::remember(self);
-        }
-        if self.handle.take().is_some() {
+        if let Some(handle) = self.handle.take() {
+            last_words::remember(&self.name, handle.as_fd());
             let path = PathBuf::from(DIRECTORY).join(&self.name);
             let _ = unmount(&path, UnmountFlags::DETACH);
             let _ = fs::remove_file(&path);
@@ -127,6 +114,26 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         self.dismantle();
     }
+}
+
+/// Runs `work` on a thread of its own inside the namespace behind `handle`.
+///
+/// # Errors
+/// What `work` answers, or that it panicked.
+pub(crate) fn in_namespace<T: Send>(
+    handle: BorrowedFd<'_>,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
+    thread::scope(|scope| {
+        scope
+            .spawn(move || {
+                move_into_link_name_space(handle, Some(LinkNameSpaceType::Network))
+                    .context("setns")?;
+                work()
+            })
+            .join()
+            .map_err(|_| anyhow!("a thread in a namespace panicked"))?
+    })
 }
 
 /// A thread started by [`Namespace::spawn`].

@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::io::{stdout, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -89,9 +90,14 @@ pub fn perform(name: &str) -> Result<()> {
         slowness: slowness_from_environment(),
         plan,
     };
+    let record = stage.artifact("counters.txt")?;
+    watch_the_clock(
+        stage.patience(Duration::from_secs(scenario.seconds)),
+        record.clone(),
+    );
     let verdict = (scenario.run)(&stage);
     if let Err(error) = &verdict {
-        fs::write(stage.artifact("counters.txt")?, last_words::all())?;
+        fs::write(record, last_words::all())?;
         stage.send(&Event::Fail {
             name: name.to_owned(),
             seconds: 0.0,
@@ -99,6 +105,17 @@ pub fn perform(name: &str) -> Result<()> {
         });
     }
     verdict
+}
+
+/// Keeps the state of all namespaces shortly before PID 1 ends the scenario
+/// for taking too long.
+fn watch_the_clock(limit: Duration, record: PathBuf) {
+    thread::spawn(move || {
+        thread::sleep(limit.mul_f64(0.9));
+        last_words::remember_all();
+        // PID 1 reports that the scenario was too slow whether or not this works.
+        let _ = fs::write(record, last_words::all());
+    });
 }
 
 /// PID 1 has measured the machine before it started the scenario.

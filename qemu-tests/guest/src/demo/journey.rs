@@ -135,11 +135,13 @@ impl Traveller<'_> {
     fn lose_wifi(&self) -> Result<Step> {
         let wifi = Access::WIFI;
         let at = Instant::now();
-        self.campus.client.run(|| wifi.leave(Family::V4))?;
+        self.campus.client.run(|| {
+            wifi.leave(Family::V6)?;
+            wifi.leave(Family::V4)
+        })?;
         let from = wifi.address(Family::V4);
         let kind = "address lost";
         if self.stage.plan.transport == Transport::Tcp {
-            self.campus.client.run(|| wifi.arrive(Family::V4))?; // XXX
             return Ok(self.step(kind, from.to_string(), from, at, None));
         }
         let after = self.arrive(at, |info| info.local != from)?;

@@ -8,6 +8,7 @@ mod connections;
 mod failover;
 mod lifecycle;
 mod moves;
+mod netlink;
 mod permission;
 mod roaming;
 mod sockets;
@@ -21,6 +22,7 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     failover::TABLE,
     connections::TABLE,
     permission::TABLE,
+    netlink::TABLE,
     attack::TABLE,
     lifecycle::TABLE,
 ];

@@ -17,7 +17,7 @@ use crate::topology::{Access, Campus, Family};
 /// How long a move may take on a quiet machine.
 const MOVE: Duration = Duration::from_secs(10);
 /// How long a stream may stand still on a quiet machine.
-const STALL: Duration = Duration::from_secs(20);
+const STALL: Duration = Duration::from_secs(12);
 
 /// A connection whose hosts may move.
 pub(super) struct Roaming<'a> {
