@@ -9,7 +9,7 @@ use super::vlans::VlanSet;
 use crate::read::notes::{NoteKind, Notes};
 use crate::read::source::{Line, SourceText};
 use crate::read::ReadError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// `ip route` of the configuration.
@@ -44,6 +44,8 @@ pub struct Config {
     pub acls: BTreeMap<String, Acl>,
     /// VLANs that exist, if the file lists any.
     pub vlans: Option<VlanSet>,
+    /// VLANs with a `vlan N` line of their own, not as part of a list.
+    pub single_vlans: BTreeSet<u16>,
     /// Static routes.
     pub static_routes: Vec<StaticRoute>,
 }
@@ -163,6 +165,9 @@ impl ConfigReader<'_> {
             }
             ["vlan", list, ..] if list.starts_with(|c: char| c.is_ascii_digit()) => {
                 let list = words[1..].concat();
+                if let Ok(vlan) = list.parse() {
+                    self.config.single_vlans.insert(vlan);
+                }
                 let set = VlanSet::parse(&list).map_err(|e| self.source.error(line.number, e))?;
                 self.config
                     .vlans

@@ -43,6 +43,9 @@ pub enum Quirk {
     LenientTags,
     /// Of a wildcard mask only the ones at its right end count.
     ContiguousWildcards,
+    /// Only VLANs with a `vlan N` line of their own or an interface of the router take frames,
+    /// and not those whose interface is shut down.
+    ConfiguredVlansOnly,
     /// Only the last member of a Junos aggregate carries its traffic.
     OneBundleMember,
 }
@@ -118,6 +121,11 @@ pub const ALL: &[(Quirk, &str, &str)] = &[
         Quirk::ContiguousWildcards,
         "contiguous-wildcards",
         "only the ones at the right end of a wildcard mask count",
+    ),
+    (
+        Quirk::ConfiguredVlansOnly,
+        "configured-vlans-only",
+        "only VLANs with a line of their own or an interface that is not shut down take frames",
     ),
     (
         Quirk::OneBundleMember,

@@ -56,6 +56,9 @@ pub fn switching(ios: &mut IosBox, quirks: &Quirks) -> Switching {
     if quirks.has(Quirk::FlatVlans) {
         join_by_number(ios, &mut result);
     }
+    if quirks.has(Quirk::ConfiguredVlansOnly) {
+        keep_configured(ios, &mut result);
+    }
     result
 }
 
@@ -82,6 +85,26 @@ fn join_by_number(ios: &IosBox, result: &mut Switching) {
             }
         }
     }
+}
+
+/// Drops VLANs that only spanning tree knows, and those whose router interface is shut down.
+fn keep_configured(ios: &IosBox, result: &mut Switching) {
+    let interfaces = &ios.config.interfaces;
+    let shut: BTreeSet<u16> = interfaces
+        .iter()
+        .filter(|i| i.shutdown.is_some())
+        .filter_map(|i| vlan_of(&i.name))
+        .collect();
+    let units = interfaces.iter().filter_map(|i| split_unit(&i.name).1);
+    let known: BTreeSet<u16> = interfaces
+        .iter()
+        .filter_map(|i| vlan_of(&i.name))
+        .chain(units.filter_map(|u| u16::try_from(u).ok()))
+        .chain(ios.config.single_vlans.iter().copied())
+        .filter(|v| !shut.contains(v))
+        .collect();
+    result.members.retain(|vlan, _| known.contains(vlan));
+    result.untagged.retain(|_, vlan| known.contains(vlan));
 }
 
 /// The VLAN in which the port's frames have no tag.

@@ -467,8 +467,8 @@ impl Builder<'_> {
 /// Interfaces without a cable.
 pub(in crate::read) fn is_internal(name: &str) -> bool {
     [
-        "lo0", "irb", "gr-", "lc-", "pfe-", "pfh-", "em", "fxp", "jsrv", "bme", "mt-", "vt-",
-        "sp-", "ip-",
+        "lo0", "irb", "bcm", "gr-", "lc-", "pfe-", "pfh-", "em", "fxp", "jsrv", "bme", "mt-",
+        "vt-", "sp-", "ip-",
     ]
     .iter()
     .any(|p| name.starts_with(p))
