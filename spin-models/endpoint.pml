@@ -183,6 +183,9 @@ inline receive(i, t, s, v, k) {
   :: t != RST && (ME.st == CLOSED || (ME.st == LISTEN && t != SYN)) ->
      if :: TELLS && t != SYN -> EMIT(i, RST, s, 0, 0) :: else fi
   :: else ->
+#ifdef OPEN_BY_ANY            /* only a client that has the SYN-ACK can send these */
+     if :: ME.st == SYN_RCVD && (t == PING || t == DATA || t == FIN) -> opened(i) :: else fi;
+#endif
      if
      :: t == SYN     -> on_syn(i, s, v)
      :: t == SYNACK  -> on_synack(i, s, v, k)

@@ -15,7 +15,7 @@
  * Switches: M0=k M1=k moves of each host; BOTH_OPEN; SOFT make-before-break; NOOVERLAP a host
  *   moves only while it knows where its peer is; NACKING host 1 refuses its first address;
  *   SHOW_MOVE hosts move when the flow is up, for the charts; CLOSING both close with FIN; ABORTING host 0 may reset; ANYTIME host 1 may also move in
- *   SYN_RCVD, and handshakes may time out.
+ *   SYN_RCVD, and handshakes may time out; OPEN_BY_ANY a half-open flow also opens at data or a ping.
  */
 #ifndef M0
 #define M0 1
