@@ -27,24 +27,48 @@ def machine():
             f"{memory // 2**20} GiB, SPIN {spin[1] if spin else '?'}, gcc {gcc}")
 
 
-def section(tier, results, seconds):
-    lines = [f"## {TITLES[tier]}", "", f"{machine()}; {seconds:.0f} s in all, with a load average of {os.getloadavg()[2]:.0f} on the machine.", "",
-             "| run | verdict | states | transitions | depth | MB | s | what it says |",
-             "|---|---|--:|--:|--:|--:|--:|---|"]
-    for result in results:
-        row = result.row
-        verdict = "passes" if row.passes else row.verdict.replace("|", "\\|")
-        lines.append(f"| {row.name} | {verdict} | {result.states:,} | {result.transitions:,} | {result.depth:,} "
-                     f"| {result.megabytes:,.0f} | {result.seconds:.1f} | {row.sentence} |")
-    return "\n".join(lines) + "\n"
+COLUMNS = """\
+| run | verdict | states | transitions | depth | MB | s | what it says |
+|---|---|--:|--:|--:|--:|--:|---|
+"""
+
+
+def line(result):
+    row = result.row
+    verdict = "passes" if row.passes else row.verdict.replace("|", "\\|")
+    return (f"| {row.name} | {verdict} | {result.states:,} | {result.transitions:,} | {result.depth:,} "
+            f"| {result.megabytes:,.0f} | {result.seconds:.1f} | {row.sentence} |\n")
+
+
+def sections():
+    """title -> text of the file as it is."""
+    if not PATH.exists():
+        return {}
+    parts = re.split(r"(?m)^(?=## )", PATH.read_text())[1:]
+    return {part.split("\n", 1)[0]: part.rstrip() + "\n" for part in parts}
+
+
+def store(found):
+    order = [f"## {title}" for title in TITLES.values()]
+    PATH.write_text(INTRO + "".join("\n" + found[title] for title in order if title in found))
 
 
 def write(tier, results, seconds):
     """Replaces one tier's section and keeps the other."""
-    kept = {}
-    if PATH.exists():
-        for part in re.split(r"(?m)^(?=## )", PATH.read_text())[1:]:
-            kept[part.split("\n", 1)[0]] = part.rstrip() + "\n"
-    kept[f"## {TITLES[tier]}"] = section(tier, results, seconds)
-    order = [f"## {title}" for title in TITLES.values()]
-    PATH.write_text(INTRO + "".join("\n" + kept[title] for title in order if title in kept))
+    found, title = sections(), f"## {TITLES[tier]}"
+    load = os.getloadavg()[2]
+    found[title] = (f"{title}\n\n{machine()}; {seconds:.0f} s in all, with a load average of {load:.0f} on the machine.\n\n"
+                    + COLUMNS + "".join(line(result) for result in results))
+    store(found)
+
+
+def update(tier, results, names):
+    """Replaces the lines of some rows of a tier; `names` is the order of all."""
+    found, title = sections(), f"## {TITLES[tier]}"
+    if title not in found:
+        return
+    head, _, body = found[title].partition(COLUMNS)
+    lines = {text.split(" | ")[0][2:]: text + "\n" for text in body.splitlines()}
+    lines.update({result.row.name: line(result) for result in results})
+    found[title] = head + COLUMNS + "".join(lines[name] for name in names if name in lines)
+    store(found)
