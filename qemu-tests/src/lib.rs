@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod artifacts;
+pub mod bench;
 pub mod chart;
 pub mod demo;
 pub mod image;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use libtest_mimic::Arguments;
 use qemu_guest::plan::Task;
+use qemu_tests::bench::Bench;
 use qemu_tests::demo::Demo;
 use qemu_tests::image::{self, Ingredients};
 use qemu_tests::kernel::Kernel;
@@ -70,6 +71,12 @@ enum Command {
         #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(16..=4096))]
         mebibytes: u64,
     },
+    /// Count the instructions that a byte costs over AF_ECCP and over TCP
+    Bench {
+        /// Length of each measured transfer in MiB
+        #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u64).range(16..=4096))]
+        mebibytes: u64,
+    },
     /// Open a shell on the machine's console
     Shell,
 }
@@ -110,6 +117,16 @@ fn run(line: CommandLine) -> Result<ExitCode> {
                 directory,
             };
             demo.run()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Bench { mebibytes } => {
+            let bench = Bench {
+                kernel,
+                ingredients,
+                bytes: mebibytes << 20,
+                directory,
+            };
+            bench.run()?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Shell => {

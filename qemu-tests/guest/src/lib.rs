@@ -6,6 +6,7 @@
 //! of scenarios, so both sides agree on names and message shapes by
 //! construction.
 
+pub mod bench;
 pub mod boot;
 pub mod capture;
 pub mod control;

@@ -47,7 +47,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
 /// The scenario, demonstration or benchmark called `name`.
 pub fn find(name: &str) -> Option<&'static Scenario> {
     all()
-        .chain([&crate::demo::SCENARIO])
+        .chain([&crate::demo::SCENARIO, &crate::bench::SCENARIO])
         .find(|scenario| scenario.name == name)
 }
 

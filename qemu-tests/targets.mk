@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+# Stock kernels in QEMU: scenarios, demonstration, benchmark, shell.
+
+GUEST_TARGET := x86_64-unknown-linux-gnu
+GUEST := target/$(GUEST_TARGET)/release
+QEMU_TESTS := target/release/qemu-tests --init $(GUEST)/qemu-guest --tool $(GUEST)/eccp-tool
+
+.PHONY: guest demo bench test-qemu test-qemu-sid shell
+
+# Everything that runs in a machine is linked statically: its image has no libc.
+guest: ## Build the test machine's programs and the runner that boots it
+	@RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols \
+		cargo build --quiet --locked --release --target-dir target --target $(GUEST_TARGET) \
+		-p qemu-guest -p eccp-tool
+	@cargo build --quiet --locked --release --target-dir target -p qemu-tests
+
+demo: module guest ## Carry a file over AF_ECCP through five moves, with TCP beside it (2 minutes, 15 from nothing)
+	@$(QEMU_TESTS) demo --module target/kmod/trixie/eccp.ko --output target/demo
+
+bench: module guest ## Count instructions per byte of AF_ECCP and TCP (5 minutes)
+	@$(QEMU_TESTS) bench --module target/kmod/trixie/eccp.ko --output target/bench
+
+test-qemu: module guest test-qemu-sid ## Run every scenario on Debian 13's kernel, the short list on sid's (TESTS=filter)
+	@$(QEMU_TESTS) test --module target/kmod/trixie/eccp.ko --output target/qemu/trixie -- $(TESTS)
+
+test-qemu-sid: module-sid guest
+	@$(QEMU_TESTS) test --kernel sid --smoke --module target/kmod/sid/eccp.ko --output target/qemu/sid -- $(TESTS)
+
+shell: module guest ## Boot the test machine with the module loaded and a shell on its console
+	@$(QEMU_TESTS) shell --module target/kmod/trixie/eccp.ko --output target/qemu/shell
