@@ -8,3 +8,17 @@ test-hsa: ## Test hsa-verify: algebra, random networks, and real networks where 
 
 bench-hsa: ## Measure hsa-verify on real networks and fat trees (target/bench/hsa.json)
 	HSA_BENCH_OUT="$(CURDIR)/target/bench" cargo bench -q -p hsa-verify --bench hsa
+
+.PHONY: demo-hsa
+demo-hsa: ## Make a campus network with a planted loop and leak, and find them (target/demo-hsa)
+	cargo build -q --locked -p hsa-verify
+	@hsa=$$(cargo metadata -q --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/hsa-verify; \
+	rm -rf target/demo-hsa; mkdir -p target/demo-hsa; cd target/demo-hsa; \
+	ask() { printf '\n$$ hsa-verify %s\n' "$$*"; code=0; "$$hsa" --quiet "$$@" || code=$$?; test $$code -le 1; }; \
+	ask generate campus campus; \
+	ask show campus; \
+	ask loops campus --svg loop.svg --html loop.html; \
+	ask reach campus --from b03-acc1:gi0/5 --to b01-acc2:gi0/4 --svg leak.svg --html leak.html; \
+	ask isolation campus --slice staff=vlan=10 --slice guests=vlan=20 --html isolation.html; \
+	ask check campus/policy.toml; \
+	printf '\nPictures and pages are in target/demo-hsa.\n'

@@ -7,12 +7,12 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file could not be opened or read.
-    #[error("{file}: {source}")]
+    #[error("{file}: {cause}")]
     Io {
         /// Path as the user gave it.
         file: String,
         /// What the operating system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A line does not have the form that its file promises.
     #[error("{file}:{line}: {what}")]
@@ -81,10 +81,10 @@ impl ReadError {
     }
 
     /// A failure of the operating system on a path.
-    pub fn io(path: &Path, source: std::io::Error) -> Self {
+    pub fn io(path: &Path, cause: std::io::Error) -> Self {
         Self::Io {
             file: path.display().to_string(),
-            source,
+            cause,
         }
     }
 }

@@ -15,6 +15,7 @@ mod notes;
 pub mod openflow;
 pub mod snapshot;
 mod source;
+mod ternary;
 
 pub use error::ReadError;
 pub use notes::{Note as ReadNote, NoteKind as ReadNoteKind, Notes};

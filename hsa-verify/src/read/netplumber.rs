@@ -4,7 +4,7 @@
 //! Every table becomes a box. NetPlumber's loader puts each rule in front of those before it, so
 //! the last rule of a file has the highest priority; [`Order`] says which way to read.
 
-use super::hassel::{edits, matching};
+use super::ternary::{edits, matching};
 use super::{ReadError, SourceText};
 use crate::header::{Layout, Wildcard};
 use crate::model::{

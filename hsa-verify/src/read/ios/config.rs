@@ -44,7 +44,7 @@ pub struct Config {
     pub acls: BTreeMap<String, Acl>,
     /// VLANs that exist, if the file lists any.
     pub vlans: Option<VlanSet>,
-    /// VLANs with a `vlan N` line of their own, not as part of a list.
+    /// VLANs of `vlan N` and `vlan N-M` lines, without those of lists with commas.
     pub single_vlans: BTreeSet<u16>,
     /// Static routes.
     pub static_routes: Vec<StaticRoute>,
@@ -165,10 +165,10 @@ impl ConfigReader<'_> {
             }
             ["vlan", list, ..] if list.starts_with(|c: char| c.is_ascii_digit()) => {
                 let list = words[1..].concat();
-                if let Ok(vlan) = list.parse() {
-                    self.config.single_vlans.insert(vlan);
-                }
                 let set = VlanSet::parse(&list).map_err(|e| self.source.error(line.number, e))?;
+                if !list.contains(',') {
+                    self.config.single_vlans.extend(set.iter());
+                }
                 self.config
                     .vlans
                     .get_or_insert_with(VlanSet::none)

@@ -43,8 +43,8 @@ pub enum Quirk {
     LenientTags,
     /// Of a wildcard mask only the ones at its right end count.
     ContiguousWildcards,
-    /// Only VLANs with a `vlan N` line of their own or an interface of the router take frames,
-    /// and not those whose interface is shut down.
+    /// Only VLANs of `vlan N` and `vlan N-M` lines (not of lists with commas) or with an interface
+    /// of the router take frames, and not those whose interface is shut down.
     ConfiguredVlansOnly,
     /// Only the last member of a Junos aggregate carries its traffic.
     OneBundleMember,
@@ -125,7 +125,7 @@ pub const ALL: &[(Quirk, &str, &str)] = &[
     (
         Quirk::ConfiguredVlansOnly,
         "configured-vlans-only",
-        "only VLANs with a line of their own or an interface that is not shut down take frames",
+        "VLANs only spanning tree knows, in lists with commas, or with a shut interface take no frames",
     ),
     (
         Quirk::OneBundleMember,
