@@ -3,7 +3,7 @@
 
 use crate::kernel_objects::errno::{EADDRNOTAVAIL, ECONNABORTED, ECONNREFUSED, ECONNRESET, EPROTONOSUPPORT};
 use super::{
-    state::{Endpoint, State},
+    state::{Endpoint, State, Why},
     Connection,
 };
 use crate::{
@@ -96,7 +96,8 @@ impl Connection {
         flow.set_stage(Stage::Draining);
         let tail = flow.endpoint.tail();
         state.endpoint = Endpoint::Closed;
-        let timed_out = i32::from(tail.error) == -ETIMEDOUT.to_errno();
+        let tail_error = tail.error;
+        let timed_out = i32::from(tail_error) == -ETIMEDOUT.to_errno();
         let command = if timed_out {
             Command::Abort {
                 flow: flow.index,
@@ -106,8 +107,23 @@ impl Connection {
             Command::Close { flow: flow.index }
         };
         state.tail = Some(tail);
+        let why = match command {
+            Command::Abort { .. } => CloseReason::TimedOut,
+            _ if i32::from(tail_error) == 0 => CloseReason::Drained,
+            _ => CloseReason::Aborted,
+        };
+        self.tell_closed(state, notify::reason::of_close(why));
         // A core that is aborted or drained already has nothing more to do.
         let _ = state.core.handle_command(host, command);
+    }
+
+    /// Tells watchers, once, that the connection is over; it may drain after that.
+    fn tell_closed(&self, state: &mut State, why: Why) {
+        if !core::mem::replace(&mut state.told_closed, true) {
+            state.why = why;
+            notify::report(self, state, Report::FlowClosed);
+            notify::report(self, state, Report::ConnectionClosed);
+        }
     }
 
     /// The readers of the closed endpoint are gone.
@@ -174,9 +190,7 @@ impl Connection {
         if state.finished {
             return;
         }
-        state.why = notify::reason::of_close(reason);
-        notify::report(self, state, Report::FlowClosed);
-        notify::report(self, state, Report::ConnectionClosed);
+        self.tell_closed(state, notify::reason::of_close(reason));
         state.finished = true;
         state.leave_half_open(&self.net);
         let err = errno_of(reason);
@@ -218,6 +232,7 @@ impl Connection {
         let mut state = self.state.lock();
         state.user = None;
         state.listener = None;
+        self.tell_closed(&mut state, notify::reason::NAMESPACE);
         self.finish(&mut state, CloseReason::Aborted);
     }
 }

@@ -45,12 +45,6 @@ impl NetRef {
         state.map(f)
     }
 
-    /// The inode number by which user space knows the namespace.
-    pub(crate) fn inum(self) -> u32 {
-        // SAFETY: alive by the type's meaning.
-        unsafe { sys::shim_net_inum(self.0) }
-    }
-
     /// Opens the UDP sockets of the namespace.
     pub(crate) fn open_udp(self, port: u16) -> Result {
         // SAFETY: alive; the caller holds the namespace's UDP lock.

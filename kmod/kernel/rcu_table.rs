@@ -82,11 +82,6 @@ impl<T: Entry> RcuTable<T> {
         self.buckets.len()
     }
 
-    /// Number of entries.
-    pub(crate) fn len(&self) -> usize {
-        *self.writer.lock()
-    }
-
     /// The entry with a key, for as long as the reader's guard lives.
     pub(crate) fn get<'g>(&'g self, _guard: &'g rcu::Guard, key: u64) -> Option<&'g T> {
         let mut at = self.bucket(key).load(Acquire);

@@ -59,14 +59,6 @@ impl Skb {
             .ok()
     }
 
-    /// Copies the packet from its ECCP header on; `None` if it is longer than `to`.
-    pub(crate) fn copy_to<'a>(&self, to: &'a mut [u8]) -> Option<&'a [u8]> {
-        let to = to.get_mut(..self.len())?;
-        // SAFETY: `to` is writable for its length, which is that of the packet.
-        let err = unsafe { sys::shim_skb_copy(self.as_ptr(), to.as_mut_ptr(), to.len() as u32) };
-        (err == 0).then_some(to)
-    }
-
     /// The first bytes of the packet, as many as there are and as `to` holds.
     pub(crate) fn copy_start<'a>(&self, to: &'a mut [u8]) -> &'a [u8] {
         let len = self.len().min(to.len());

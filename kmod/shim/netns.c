@@ -105,11 +105,6 @@ struct net *shim_net_of(struct shim_net *sn)
 	return sn->net;
 }
 
-u32 shim_net_inum(struct net *net)
-{
-	return net->ns.inum;
-}
-
 static int shim_open_udp(struct net *net, int family, u16 port, struct socket **result)
 {
 	struct sockaddr_storage name = { .ss_family = family };

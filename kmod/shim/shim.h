@@ -208,7 +208,6 @@ bool shim_net_queue_control(struct net *net, struct sk_buff *skb, u32 kind, bool
 struct sk_buff *shim_net_next_control(struct shim_net *sn, u32 *kind);
 void shim_net_kick(struct net *net);
 u32 shim_net_addresses(struct net *net, struct shim_address *list, u32 max);
-u32 shim_net_inum(struct net *net);
 
 /* ---- sys.c: locks, time, work, random, cryptography ---- */
 int shim_wq_init(void);
