@@ -51,15 +51,20 @@ impl InfoView {
     /// Version and population on one line.
     pub fn headline(&self) -> String {
         format!(
-            "eccp {}: {} connections, {} flows, family {}, protocol {}, UDP port {}",
+            "eccp {}: {}, {}, family {}, protocol {}, UDP port {}",
             word(&self.module_version),
-            word(&self.connections),
-            word(&self.flows),
+            several(self.connections, "connection"),
+            several(self.flows, "flow"),
             word(&self.family),
             word(&self.ip_protocol),
             word(&self.udp_port),
         )
     }
+}
+
+fn several(number: Option<u64>, noun: &str) -> String {
+    let ending = if number == Some(1) { "" } else { "s" };
+    format!("{} {noun}{ending}", word(&number))
 }
 
 fn word<T: ToString>(value: &Option<T>) -> String {
@@ -105,7 +110,7 @@ mod tests {
             family: Some(18),
             ip_protocol: Some(253),
             udp_port: Some(4433),
-            connections: Some(2),
+            connections: Some(1),
             flows: Some(3),
             ..Info::default()
         });
@@ -119,9 +124,9 @@ mod tests {
         flow table buckets   ?
         flows a connection   ?
         addresses a side     ?
-        connections now      2
+        connections now      1
         flows now            3
         ");
-        insta::assert_snapshot!(view.headline(), @"eccp 0.1.0: 2 connections, 3 flows, family 18, protocol 253, UDP port 4433");
+        insta::assert_snapshot!(view.headline(), @"eccp 0.1.0: 1 connection, 3 flows, family 18, protocol 253, UDP port 4433");
     }
 }

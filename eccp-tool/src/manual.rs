@@ -70,17 +70,32 @@ fn after(command: &Command) -> String {
 /// Name, arguments and a place for subcommands.
 fn synopsis(name: &str, command: &Command) -> Vec<Inline> {
     let mut line = vec![bold(name)];
-    for arg in command.get_arguments().filter(|arg| is_shown(arg)) {
-        let name = if arg.is_positional() {
-            value(arg)
-        } else {
-            flag(arg)
-        };
+    let choices: Vec<_> = command
+        .get_groups()
+        .filter(|group| group.is_required_set())
+        .collect();
+    let is_choice = |arg: &Arg| {
+        let mut members = choices.iter().flat_map(|group| group.get_args());
+        members.any(|id| id == arg.get_id())
+    };
+    for arg in command
+        .get_arguments()
+        .filter(|arg| is_shown(arg) && !is_choice(arg))
+    {
         let text = match (arg.is_required_set(), arg.is_positional()) {
-            (true, _) => format!(" {name}"),
-            (false, _) => format!(" [{name}]"),
+            (true, true) => value(arg),
+            (true, false) => flag(arg),
+            (false, true) => format!("[{}]", value(arg)),
+            (false, false) => format!("[{}]", flag(arg)),
         };
-        line.push(roman(text));
+        line.push(roman(format!(" {text}")));
+    }
+    for group in &choices {
+        let members = command
+            .get_arguments()
+            .filter(|arg| group.get_args().any(|id| id == arg.get_id()));
+        let members: Vec<_> = members.map(flag).collect();
+        line.push(roman(format!(" {{{}}}", members.join(" | "))));
     }
     if command.has_subcommands() {
         line.push(roman(" ["));
