@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
-"""Termination: once the network is calm, every step that changes what a host remembers lowers a rank.
+"""Termination: in a calm network, every step that changes what a host remembers lowers a rank.
 
 Calm: no host moves, opens a flow or loses an address, no NAT rebinds. Packets of before may still
 arrive, each finitely often: `old` counts the deliveries left of (R)SYNs whose source is not the

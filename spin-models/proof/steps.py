@@ -2,7 +2,8 @@
 """Every step that a connection can make, with parameters that are arbitrary constants."""
 from z3 import And, BoolVal, Const, Consts, Exists, Function, Ints, Not, Or
 
-from connection import (ADDRESS, BOOL, ESTABLISHED, FLOW, HOSTS, NETWORK, NONE, RELATIONS, every, implies)
+from connection import (ADDRESS, BOOL, ESTABLISHED, FLOW, HOSTS, NETWORK, NONE, RELATIONS, every,
+                        implies)
 
 # The parameters of a step: one flow, versions, addresses.
 F = Const("f", FLOW)

@@ -24,6 +24,7 @@ UNREADABLE = (
     ("a formula with -DSAFETY", replace(FORMULA, compiler="-DSAFETY")),
     ("an approximate search", replace(RIGHT, compiler="-DSAFETY -DBITSTATE")),
     ("a pass without a number of states", replace(RIGHT, states="")),
+    ("a formula that no row refutes", replace(FORMULA, states="1")),
     ("an unknown tier", replace(RIGHT, tier="weekly")),
 )
 
