@@ -18,6 +18,7 @@ local OPTIONS = {
   [0x81] = "Service", [0x82] = "Key", [0x03] = "IList", [0x84] = "Transport parameters",
   [0x85] = "Token", [0x86] = "Preferred address", [0x87] = "New flow ID",
   [0x88] = "Existing flow ID", [0x09] = "Reason", [0x0a] = "Versions", [0x0b] = "Record",
+  [0x0c] = "Echo",
   [0x8f] = "MAC",
 }
 

@@ -120,9 +120,34 @@ pub fn token(
     version: u64,
     path: &Path,
 ) -> [u8; TOKEN_LEN] {
+    bound(host, secret, b"", flow, version, path)
+}
+
+/// The challenge in an RSYN to the far end of `path`. Who returns it has received the RSYN there:
+/// it is bound as a [`token`] is, to our own flow and version.
+#[must_use]
+pub fn challenge(
+    host: &dyn Host,
+    secret: &[u8; 32],
+    flow: u64,
+    version: u64,
+    path: &Path,
+) -> [u8; TOKEN_LEN] {
+    bound(host, secret, b"RSYN", flow, version, path)
+}
+
+fn bound(
+    host: &dyn Host,
+    secret: &[u8; 32],
+    label: &[u8],
+    flow: u64,
+    version: u64,
+    path: &Path,
+) -> [u8; TOKEN_LEN] {
     let mac = host.hmac_sha256(
         secret,
         &[
+            label,
             &flow.to_be_bytes(),
             &version.to_be_bytes(),
             &path.remote.0,

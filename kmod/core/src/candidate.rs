@@ -5,6 +5,7 @@
 use super::address::Path;
 use super::settings::{AMPLIFICATION, MAX_CANDIDATES};
 use super::time::{Duration, Instant};
+use super::wire::TOKEN_LEN;
 
 /// When the budget of an address is used up, repetitions of an authenticated handshake go on
 /// with at most one packet of each type in this time: R4 and R7 demand that they never stop.
@@ -30,6 +31,8 @@ pub struct Candidate {
     pub received: u32,
     /// Bytes sent to it, without IP and UDP headers.
     pub sent: u32,
+    /// The challenge in its latest RSYN, if repeated answers have to return it.
+    pub(super) challenge: Option<[u8; TOKEN_LEN]>,
     last_answer: Option<Instant>,
     last_rsyn: Option<Instant>,
 }
@@ -92,9 +95,17 @@ impl Candidates {
                 path,
                 received: clamp(len),
                 sent: 0,
+                challenge: None,
                 last_answer: None,
                 last_rsyn: None,
             });
+        }
+    }
+
+    /// Keeps the challenge of an RSYN from the far end of `path`, to be returned there.
+    pub(super) fn remember(&mut self, path: &Path, challenge: Option<[u8; TOKEN_LEN]>) {
+        if let Some(candidate) = self.find(path) {
+            candidate.challenge = challenge;
         }
     }
 

@@ -303,6 +303,7 @@ impl Flow {
             kind: PacketType::SynAck,
             version: 0,
             token: [0; TOKEN_LEN],
+            echo: None,
             reason: None,
             path,
         }
@@ -314,6 +315,7 @@ impl Flow {
             kind: PacketType::Ack,
             version,
             token,
+            echo: None,
             reason: None,
             path,
         }

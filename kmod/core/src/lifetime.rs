@@ -69,6 +69,7 @@ impl Flow {
                 kind: PacketType::Rst,
                 version: self.version,
                 token: [0; TOKEN_LEN],
+                echo: None,
                 reason: Some(reason),
                 path,
             });

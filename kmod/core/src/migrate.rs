@@ -4,7 +4,7 @@
 use core::cmp::Ordering;
 
 use super::address::{LocalAddress, Path, RxInfo};
-use super::auth::{token, Role};
+use super::auth::{challenge, token, Role};
 use super::event::{CloseReason, Discard, Event, MoveFailure, PathChange, Refused};
 use super::flow::{Flow, LocalHalf, Move, Phase};
 use super::host::Host;
@@ -113,7 +113,9 @@ impl Flow {
         };
         let path = rx.reply_path();
         // R6: the answer goes to the source. R13: also if this version is proven already.
-        shared.answer(now, self.reply_rsyn_ack(message.version, path))?;
+        let mut reply = self.reply_rsyn_ack(message.version, path);
+        reply.echo = message.token;
+        shared.answer(now, reply)?;
         if newer {
             // R1: the newest version is the candidate, however many were skipped.
             self.newest = message.version;
@@ -125,6 +127,10 @@ impl Flow {
         }
         if self.peer_is_moving() {
             self.candidates.add(path, len);
+            if path.remote.family() != self.path.local.family() {
+                // A mover to the other family waits for its challenge, so repetitions return it.
+                self.candidates.remember(&path, message.token);
+            }
         }
         if self.phase == Phase::SynRcvd {
             // R8: the client has our SYN-ACK, and its ACK was lost.
@@ -138,10 +144,11 @@ impl Flow {
     pub(super) fn handle_rsyn_ack(
         &mut self,
         shared: &mut Shared,
-        now: Instant,
+        host: &dyn Host,
         rx: &RxInfo,
         message: &Message,
     ) -> Result<(), Discard> {
+        let now = host.now();
         let Some(token) = message.token else {
             return Err(Discard::WrongState);
         };
@@ -151,16 +158,36 @@ impl Flow {
             Ordering::Equal => {}
         }
         self.check_answered_path(shared, rx, now)?;
+        let done = match self.local {
+            LocalHalf::Moving(moving) => {
+                // An acknowledged version stands for the address that it was acknowledged from
+                // (R10b), so an answer that opens no path from there is not acknowledged.
+                let path = self.answered_path(shared, host, rx, message, &moving);
+                Some((moving, path.ok_or(Discard::OtherPath)?))
+            }
+            LocalHalf::Settled | LocalHalf::Absent(_) => None,
+        };
         // R3: every one is acknowledged, also when the move is long done; R6: to its source.
         shared.answer(now, self.reply_ack(message.version, token, rx.reply_path()))?;
-        if let LocalHalf::Moving(moving) = self.local {
-            self.complete_move(shared, now, rx, &moving);
+        if let Some((moving, path)) = done {
+            self.complete_move(shared, now, &moving, path);
         }
         Ok(())
     }
 
-    fn complete_move(&mut self, shared: &mut Shared, now: Instant, rx: &RxInfo, moving: &Move) {
-        let old = self.data_path();
+    /// The path that an answer to our RSYN has opened; `None` if it has opened none.
+    ///
+    /// It shows by which encapsulation the peer's address works now. Which address that is, only
+    /// the peer's own versions change, but for one case: after a move to the other family it is
+    /// the one that has returned the challenge sent there.
+    fn answered_path(
+        &self,
+        shared: &Shared,
+        host: &dyn Host,
+        rx: &RxInfo,
+        message: &Message,
+        moving: &Move,
+    ) -> Option<Path> {
         // A move after a loss announces every family from an address of that family, and a peer
         // without the family of a planned move answers by the other: where the answer arrives is
         // where it works.
@@ -169,13 +196,37 @@ impl Flow {
             Some(arrived) if elsewhere && shared.may_use(arrived) => *arrived,
             _ => moving.to,
         };
+        let answered = Path {
+            local: local.addr,
+            ifindex: local.ifindex,
+            ..rx.reply_path()
+        };
+        let recorded = Path {
+            local: local.addr,
+            ifindex: local.ifindex,
+            ..self.path
+        };
+        if rx.remote == self.path.remote {
+            return Some(answered);
+        }
+        if recorded.is_sound() {
+            return Some(recorded);
+        }
+        let (secret, sent_to) = (&shared.token_secret, rx.reply_path());
+        let expected = challenge(host, secret, self.local_id, self.version, &sent_to);
+        let returned = message
+            .echo
+            .is_some_and(|echo| host.mac_eq(&echo, &expected));
+        Some(answered).filter(|path| returned && path.is_sound())
+    }
+
+    fn complete_move(&mut self, shared: &mut Shared, now: Instant, moving: &Move, path: Path) {
+        let old = self.data_path();
         self.local = LocalHalf::Settled;
         self.settled_at = now;
-        self.announced = local.addr;
+        self.announced = path.local;
         self.burst.rsyn = None;
-        self.path.local = local.addr;
-        self.path.ifindex = local.ifindex;
-        self.adopt_answering_remote(shared, rx);
+        self.path = path;
         shared.ilist_known = shared.ilist_known.max(moving.ilist);
         self.confirm(shared);
         shared.counters.moves_done = shared.counters.moves_done.saturating_add(1);
@@ -186,23 +237,6 @@ impl Flow {
             version: self.version,
             took: now.since(moving.began),
         });
-    }
-
-    /// The answer to our RSYN shows by which encapsulation the peer's address works now, and,
-    /// after a move to another address family, at which address of its IList it is. In no other
-    /// case does it change the peer's address: only the peer's own versions do that.
-    fn adopt_answering_remote(&mut self, shared: &Shared, rx: &RxInfo) {
-        let same_address = rx.remote == self.path.remote;
-        let family = self.path.local.family();
-        let listed = family != self.path.remote.family()
-            && family == rx.remote.family()
-            && shared.remote_ilist.find(&rx.remote).is_some();
-        if same_address || listed {
-            self.path.remote = rx.remote;
-            self.path.encap = rx.encap;
-            self.path.local_port = rx.local_port;
-            self.path.remote_port = rx.remote_port;
-        }
     }
 
     /// ACK: the peer has proven an address for its newest version.
@@ -315,9 +349,16 @@ impl Flow {
         unheld || followed || !self.holds(shared, &self.announced)
     }
 
-    /// Announces the address in use with a version of its own.
+    /// Announces the address in use with a version of its own. A move of ours that is under way
+    /// goes on, unless it leads to the family that the peer has just left.
     pub(super) fn announce_address(&mut self, shared: &mut Shared, now: Instant) {
-        if self.local != LocalHalf::Settled {
+        let family = self.path.local.family();
+        let stays = match &self.local {
+            LocalHalf::Settled => true,
+            LocalHalf::Absent(_) => false,
+            LocalHalf::Moving(moving) => moving.kept && moving.to.addr.family() != family,
+        };
+        if !stays {
             return;
         }
         match self.current_address(shared) {
@@ -353,6 +394,7 @@ impl Flow {
             kind: PacketType::RsynAck,
             version,
             token: [0; TOKEN_LEN],
+            echo: None,
             reason: None,
             path,
         }

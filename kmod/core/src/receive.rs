@@ -119,7 +119,7 @@ impl Flow {
             PacketType::SynAck => self.handle_repeated_syn_ack(shared, host.now(), rx, message),
             PacketType::Ack => self.handle_ack(shared, host, rx, message),
             PacketType::Rsyn => self.handle_rsyn(shared, host, rx, message, len),
-            PacketType::RsynAck => self.handle_rsyn_ack(shared, host.now(), rx, message),
+            PacketType::RsynAck => self.handle_rsyn_ack(shared, host, rx, message),
             PacketType::Ping => self.handle_ping(shared, host, rx, message, len),
             PacketType::Pong => self.handle_pong(shared, host, message),
             // NACK, HOLE-PUNCH and a SYN that adds a flow ask for things that we do not offer.
@@ -168,6 +168,7 @@ impl Flow {
                 kind: PacketType::Pong,
                 version: message.version,
                 token: message.token.ok_or(Discard::WrongState)?,
+                echo: None,
                 reason: None,
                 path,
             },
@@ -183,6 +184,7 @@ impl Flow {
             kind: PacketType::Rst,
             version: self.version,
             token: [0; TOKEN_LEN],
+            echo: None,
             reason: Some(reason),
             path: rx.reply_path(),
         }

@@ -2,7 +2,7 @@
 //! Transmission: answers first, then repetitions whose time has come.
 
 use super::address::{Encap, LocalAddress, Path, RemoteAddr};
-use super::auth::token;
+use super::auth::{challenge, token};
 use super::bytes::copy_into;
 use super::candidate::Charge;
 use super::connection::{Connection, Transmit};
@@ -128,6 +128,7 @@ impl Flow {
             let Some(candidate) = self.candidates.get(usize::from(at)) else {
                 continue;
             };
+            let echo = candidate.challenge;
             let path = self.path_to_candidate(shared, &candidate.path);
             let (kind, version) = match first {
                 true => (PacketType::SynAck, 0),
@@ -136,6 +137,7 @@ impl Flow {
             let reply = Reply {
                 kind,
                 version,
+                echo,
                 ..self.reply_syn_ack(path)
             };
             let sent = self.send_reply(shared, host, &reply, buf);
@@ -205,6 +207,8 @@ impl Flow {
             let mut rsyn = self.message(shared, PacketType::Rsyn, self.version);
             rsyn.ilist = Some(shared.ilist()).filter(|list| !list.entries().is_empty());
             rsyn.record = self.recorded();
+            let secret = &shared.token_secret;
+            rsyn.token = Some(challenge(host, secret, self.local_id, self.version, &path));
             let sent = self.send(shared, host, &rsyn, &path, Some(Charge::Rsyn), buf);
             if sent.is_some() {
                 return sent;
@@ -307,7 +311,10 @@ impl Flow {
                 return self.send_syn_ack(shared, host, &token, &reply.path, buf);
             }
             PacketType::Rst => message.reason = reply.reason,
-            PacketType::RsynAck => message.token = Some(made()),
+            PacketType::RsynAck => {
+                message.token = Some(made());
+                message.echo = reply.echo;
+            }
             PacketType::Ack => {
                 message.token = Some(reply.token);
                 message.record = self.recorded();

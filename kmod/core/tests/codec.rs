@@ -81,6 +81,7 @@ fn message() -> impl Strategy<Value = Message> {
         (m.new_flow, m.existing_flow) = (second.0, second.1);
         m.reason = second.2.map(Reason::from_number);
         m.token = Some(second.3);
+        m.echo = second.0.map(|_| second.3);
         m.versions = Versions::new(&second.4);
         m
     })

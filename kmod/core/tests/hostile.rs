@@ -364,3 +364,30 @@ fn each_reason_to_discard_has_a_counter_of_its_own() {
         assert_eq!(name, debug.to_lowercase());
     }
 }
+
+#[test]
+fn an_address_in_a_list_and_in_a_source_field_is_not_taken_for_the_peers() {
+    let both = |host| vec![addr(host, 1), pair::addr6(host, 2)];
+    let mut pair = Pair::with(pair::settings(), both(CLIENT), both(SERVER));
+    pair.connect();
+    pair.settle();
+    // The client's list names a victim beside its own addresses.
+    let victim = pair::addr6(CLIENT, 66);
+    pair.set_addresses(CLIENT, &[addr(CLIENT, 1), pair::addr6(CLIENT, 2), victim]);
+    pair.settle();
+    let to = pair::addr6(SERVER, 2);
+    pair.command(SERVER, Command::Move { flow: FLOW, to })
+        .unwrap();
+    let asked = pair.sent(SERVER);
+    let own = pair::addr6(CLIENT, 2).addr;
+    let rsyn = asked.iter().find(|sent| sent.path.remote == own).unwrap();
+    pair.give(CLIENT, rsyn).unwrap();
+    let answer = pair.only(CLIENT, PacketType::RsynAck);
+    let mut rx = pair.rx(SERVER, &answer);
+    rx.remote = victim.addr;
+    let result = pair.give_from(SERVER, &answer, &rx);
+    assert_eq!(result, Err(Discard::OtherPath));
+    assert_eq!(pair.data_to(SERVER), Some(addr(CLIENT, 1).addr));
+    pair.give(SERVER, &answer).unwrap();
+    assert_eq!(pair.data_to(SERVER), Some(own));
+}

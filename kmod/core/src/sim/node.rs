@@ -40,8 +40,9 @@ pub struct Node {
     /// (version, address) pairs at which a SYN-ACK or RSYN-ACK of that version arrived here: what
     /// the peer may take for proven.
     pub reached_at: BTreeSet<(u64, IpAddr128)>,
-    /// Addresses that answered a SYN or RSYN of ours.
-    pub answered_from: BTreeSet<IpAddr128>,
+    /// Addresses at which a SYN or RSYN of the peer arrived here: it may take an answer from one
+    /// for proof of that.
+    pub asked_at: BTreeSet<IpAddr128>,
     half_open: Option<SynKey>,
 }
 
@@ -64,7 +65,7 @@ impl Node {
             data_received: 0,
             data_at: Instant(0),
             reached_at: BTreeSet::new(),
-            answered_from: BTreeSet::new(),
+            asked_at: BTreeSet::new(),
             half_open: None,
         }
     }
@@ -119,7 +120,9 @@ impl Node {
             PacketType::SynAck | PacketType::RsynAck
         ) {
             self.reached_at.insert((packet.message().version, rx.local));
-            self.answered_from.insert(rx.remote);
+        }
+        if packet.message().kind == PacketType::Rsyn {
+            self.asked_at.insert(rx.local);
         }
         Ok(None)
     }
@@ -136,6 +139,7 @@ impl Node {
     fn receive_syn(&mut self, rx: &RxInfo, bytes: &[u8]) -> Result<Refusal, Discard> {
         let packet = Packet::parse(bytes)?;
         let key = SynKey::of(&packet);
+        self.asked_at.insert(rx.local);
         if self.half_open.is_some() && self.half_open == key {
             return self
                 .conn

@@ -372,7 +372,7 @@ impl World {
     }
 
     /// Data goes only to an address at which the peer was reached by an answer of the version
-    /// that is recorded as proven, or which itself answered us.
+    /// that is recorded as proven, or at which a SYN or RSYN arrived and was answered.
     fn check_paths(&self) -> Result<(), String> {
         let [a, b] = &self.nodes;
         for (host, (mine, peer)) in [(a, b), (b, a)].into_iter().enumerate() {
@@ -381,7 +381,7 @@ impl World {
             };
             let version = flow.validated().unwrap_or(0);
             let proven = peer.reached_at.contains(&(version, path.remote))
-                || mine.answered_from.contains(&path.remote);
+                || peer.asked_at.contains(&path.remote);
             if !proven {
                 return Err(format!(
                     "host {host}: data would go to {} which version {version} did not prove",

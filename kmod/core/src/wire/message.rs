@@ -7,8 +7,8 @@ use super::super::ilist::IList;
 use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
-    Writer, MAC_LEN, OPT_EXISTING_FLOW, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_PREFERRED, OPT_REASON,
-    OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    Writer, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_PREFERRED,
+    OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
 };
 use super::INNER_NONE;
 
@@ -123,6 +123,8 @@ pub struct Message {
     pub reason: Option<Reason>,
     /// Known versions.
     pub versions: Option<Versions>,
+    /// Challenge of the RSYN that is answered.
+    pub echo: Option<[u8; TOKEN_LEN]>,
     /// Token or challenge.
     pub token: Option<[u8; TOKEN_LEN]>,
 }
@@ -160,6 +162,7 @@ impl Message {
             existing_flow: None,
             reason: None,
             versions: None,
+            echo: None,
             token: None,
         }
     }
@@ -228,6 +231,9 @@ impl Message {
         }
         if let Some(versions) = &self.versions {
             out.option(OPT_VERSIONS, &[versions.as_slice()])?;
+        }
+        if let Some(echo) = &self.echo {
+            out.option(OPT_ECHO, &[echo])?;
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, COMMON_LEN};
 use super::message::{Message, Reason, Versions};
 use super::option::{
-    parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_EXISTING_FLOW, OPT_ILIST, OPT_KEY,
-    OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_REASON, OPT_RECORD, OPT_SERVICE,
-    OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
+    parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_ILIST,
+    OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_REASON, OPT_RECORD,
+    OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
 };
 use super::{Malformed, ParseError};
 
@@ -121,6 +121,7 @@ impl<'a> Packet<'a> {
                 message.reason = Some(Reason::from_number(number));
             }
             OPT_VERSIONS => message.versions = Some(Versions::new(value).ok_or(BAD)?),
+            OPT_ECHO => message.echo = Some(exact(value)?),
             OPT_TOKEN => {
                 message.token = Some(exact(value)?);
                 self.bound = self.bound.min(at);
