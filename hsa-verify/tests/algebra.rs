@@ -84,7 +84,12 @@ fn test() -> impl Strategy<Value = Test> {
 
 fn check(space: &Space, set: Set, expected: impl Fn(&Bits) -> bool) -> Result<(), TestCaseError> {
     for point in points() {
-        prop_assert_eq!(space.contains(set, &point), expected(&point), "point {}", point);
+        prop_assert_eq!(
+            space.contains(set, &point),
+            expected(&point),
+            "point {}",
+            point
+        );
     }
     Ok(())
 }
@@ -251,7 +256,13 @@ fn long_headers_are_counted_and_shifted_exactly() {
     fields.extend(inner.iter().map(|(n, w, k)| (n.as_str(), *w, *k)));
     let layout = Layout::packed(&fields).expect("a sound layout");
     let last = layout.find("v6_7").expect("the last field");
-    let tail = Match::any().and(last, Test::Range { lo: 1, hi: 1 << 100 });
+    let tail = Match::any().and(
+        last,
+        Test::Range {
+            lo: 1,
+            hi: 1 << 100,
+        },
+    );
     let set = space.matching(&layout, &tail);
     let per_value = num_bigint::BigUint::from(1u8) << (length - 128);
     assert_eq!(space.count(set), per_value.clone() << 100);
@@ -262,7 +273,10 @@ fn long_headers_are_counted_and_shifted_exactly() {
     let both = space.edits(&layout, &[push.clone(), pop.clone()]);
     let (push, pop) = (space.edits(&layout, &[push]), space.edits(&layout, &[pop]));
     let pushed = space.image(set, push);
-    assert_eq!(space.count(pushed), num_bigint::BigUint::from(1u8) << (length - 128));
+    assert_eq!(
+        space.count(pushed),
+        num_bigint::BigUint::from(1u8) << (length - 128)
+    );
     let popped = space.image(pushed, pop);
     assert_eq!(popped, space.image(set, both));
     let front = space.preimage(pushed, push);

@@ -2,8 +2,8 @@
 //! Random small networks: every answer of the engine against walking each concrete packet.
 
 use hsa_verify::analysis::{
-    along, blackholes, diff, inverse, isolation, loops, paths, reach, trace, waypoint, Outcome, Reason,
-    Slice,
+    along, blackholes, diff, inverse, isolation, loops, paths, reach, trace, waypoint, Outcome,
+    Reason, Slice,
 };
 use hsa_verify::header::{Bits, FieldId, FieldKind, Layout};
 use hsa_verify::model::{
@@ -159,7 +159,10 @@ fn compile(net: &Network) -> (Arc<Network>, Plane) {
 
 /// The packets of a set.
 fn packets(plane: &Plane, set: Set) -> BTreeSet<Bits> {
-    headers().into_iter().filter(|h| plane.space.contains(set, h)).collect()
+    headers()
+        .into_iter()
+        .filter(|h| plane.space.contains(set, h))
+        .collect()
 }
 
 /// A packet about to enter a box.
@@ -198,12 +201,19 @@ fn endless(hops: &BTreeMap<State, BTreeSet<State>>) -> BTreeSet<State> {
 }
 
 /// Headers at `start` from which some copy comes back to it along exactly this cycle.
-fn rounds(hops: &BTreeMap<State, BTreeSet<State>>, cycle: &[PortId], start: &Bits) -> BTreeSet<Bits> {
+fn rounds(
+    hops: &BTreeMap<State, BTreeSet<State>>,
+    cycle: &[PortId],
+    start: &Bits,
+) -> BTreeSet<Bits> {
     let mut now = BTreeSet::from([start.clone()]);
     for i in 0..cycle.len() {
         let to = cycle[(i + 1) % cycle.len()];
         let next = now.iter().flat_map(|h| &hops[&(cycle[i], h.clone())]);
-        now = next.filter(|(p, _)| *p == to).map(|(_, h)| h.clone()).collect();
+        now = next
+            .filter(|(p, _)| *p == to)
+            .map(|(_, h)| h.clone())
+            .collect();
     }
     now
 }

@@ -25,11 +25,17 @@ fn main() {
     let out = std::env::var_os("HSA_BENCH_OUT").map_or("target/bench".into(), PathBuf::from);
     std::fs::create_dir_all(&out).expect("the result directory can be made");
     let rows: Vec<Value> = ROWS.iter().filter_map(row).collect();
+    let peak = stanford_peak(&rows);
+    println!(
+        "{:<52} {peak:.0} MiB (must 100 MiB, aim 60 MiB)",
+        "Stanford, peak memory"
+    );
     let scaling: Vec<Value> = ARITIES.iter().map(|k| arity(*k)).collect();
     let results = json!({
         "processors": std::thread::available_parallelism().map_or(1, usize::from),
         "repeats": REPEATS,
         "rows": rows,
+        "stanford_peak_mib": peak,
         "fat_trees": scaling,
     });
     let text = serde_json::to_string_pretty(&results).expect("results are plain values");
@@ -38,6 +44,17 @@ fn main() {
     let exponent = chart::exponent(&scaling);
     println!("\nfat trees: cost grows like rules^{exponent:.2}");
     println!("results in {}", out.display());
+}
+
+/// The largest peak of the Stanford questions; 0 when none was measured.
+fn stanford_peak(rows: &[Value]) -> f64 {
+    let asked = rows.iter().filter(|r| {
+        let name = r["name"].as_str().unwrap_or_default();
+        name == "stanford_loops" || name.starts_with("stanford_reach")
+    });
+    asked
+        .filter_map(|r| r["peak_mib"].as_f64())
+        .fold(0.0, f64::max)
 }
 
 fn write(path: &Path, text: &str) {
@@ -50,15 +67,24 @@ fn write(path: &Path, text: &str) {
 /// The folder of real networks.
 fn data() -> PathBuf {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    let default = checkout.and_then(Path::parent).map(|p| p.join("shared/data"));
-    std::env::var_os("HSA_DATA").map(PathBuf::from).or(default).unwrap_or_default()
+    let default = checkout
+        .and_then(Path::parent)
+        .map(|p| p.join("shared/data"));
+    std::env::var_os("HSA_DATA")
+        .map(PathBuf::from)
+        .or(default)
+        .unwrap_or_default()
 }
 
 /// Measures one row, or says that its data is missing.
 fn row(work: &Work) -> Option<Value> {
     let needed = data().join(work.folder);
     if !needed.is_dir() {
-        eprintln!("*** NOT MEASURED: {}: no folder {} ***", work.title, needed.display());
+        eprintln!(
+            "*** NOT MEASURED: {}: no folder {} ***",
+            work.title,
+            needed.display()
+        );
         return None;
     }
     let one = runs(work.name, 1, REPEATS);

@@ -156,13 +156,20 @@ fn read_tf(dir: &Path) -> Arc<Network> {
 /// The 30 ports of the published loop measurement.
 fn published_sources(net: &Network, data: &Path) -> Vec<PortId> {
     let text = std::fs::read_to_string(data.join("stanford/oracle/loops.json"));
-    let oracle: Value = text.map(|t| serde_json::from_str(&t).expect("JSON")).expect("the oracle");
+    let oracle: Value = text
+        .map(|t| serde_json::from_str(&t).expect("JSON"))
+        .expect("the oracle");
     let by_number: HashMap<u64, PortId> = net
         .physical_ports()
         .filter_map(|p| Some((net.port(p).number?, p)))
         .collect();
-    let ports = oracle["hassel_c_per_port"].as_array().expect("a list").iter();
-    ports.map(|p| by_number[&p["port"].as_u64().expect("a number")]).collect()
+    let ports = oracle["hassel_c_per_port"]
+        .as_array()
+        .expect("a list")
+        .iter();
+    ports
+        .map(|p| by_number[&p["port"].as_u64().expect("a number")])
+        .collect()
 }
 
 fn compile(net: &Arc<Network>) -> Plane {
@@ -173,7 +180,11 @@ fn measure_loops(net: Arc<Network>, expected: &str) -> Value {
     let clock = Clock::start();
     let mut plane = compile(&net);
     let found = loops(&mut plane);
-    let sets = found.cycles.iter().flat_map(|c| &c.starts).flat_map(|s| [s.once, s.forever]);
+    let sets = found
+        .cycles
+        .iter()
+        .flat_map(|c| &c.starts)
+        .flat_map(|s| [s.once, s.forever]);
     let sets: Vec<Set> = sets.chain(found.forever.values().copied()).collect();
     let headers: BigUint = sets.into_iter().map(|set| plane.space.count(set)).sum();
     assert!(headers > BigUint::ZERO);
@@ -227,7 +238,8 @@ fn cables(stanford: &Path) -> String {
         format!("{} {}", net.device(port.device).name, port.name)
     };
     let once = net.links.iter().filter(|l| l.from < l.to);
-    once.map(|l| format!("{} {}\n", end(l.from), end(l.to))).collect()
+    once.map(|l| format!("{} {}\n", end(l.from), end(l.to)))
+        .collect()
 }
 
 fn measure_fat_tree(k: u32) -> Value {
@@ -235,9 +247,18 @@ fn measure_fat_tree(k: u32) -> Value {
     let clock = Clock::start();
     let mut plane = compile(&net);
     assert!(loops(&mut plane).cycles.is_empty());
-    let source = net.find_port("edge0.0:hosts").expect("every fat tree has it");
+    let source = net
+        .find_port("edge0.0:hosts")
+        .expect("every fat tree has it");
     let reached = reach(&mut plane, &[(source, Set::ALL)]);
-    let hosts = reached.leaving.keys().filter(|&&p| net.port(p).name == "hosts").count();
+    let hosts = reached
+        .leaving
+        .keys()
+        .filter(|&&p| net.port(p).name == "hosts")
+        .count();
     assert_eq!(hosts as u32, k * k / 2 - 1);
-    clock.stop(format!("{hosts} subnets reached, no loop"), net.rule_count())
+    clock.stop(
+        format!("{hosts} subnets reached, no loop"),
+        net.rule_count(),
+    )
 }

@@ -59,7 +59,12 @@ pub fn blackholes(plane: &mut Plane, reached: &Reach) -> Vec<Blackhole> {
                     continue;
                 }
                 Event::Expired { table, headers } => {
-                    add(plane, &mut ends, (device, Reason::Expired { table }), headers);
+                    add(
+                        plane,
+                        &mut ends,
+                        (device, Reason::Expired { table }),
+                        headers,
+                    );
                     continue;
                 }
             };
@@ -70,11 +75,13 @@ pub fn blackholes(plane: &mut Plane, reached: &Reach) -> Vec<Blackhole> {
     for ((device, table, place), headers) in lost {
         attribute(plane, &mut ends, device, table, place, headers);
     }
-    let holes = ends.into_iter().map(|((device, reason), headers)| Blackhole {
-        device,
-        reason,
-        headers,
-    });
+    let holes = ends
+        .into_iter()
+        .map(|((device, reason), headers)| Blackhole {
+            device,
+            reason,
+            headers,
+        });
     holes.collect()
 }
 

@@ -143,7 +143,10 @@ pub fn diff(
     sources: &[String],
     headers: Set,
 ) -> Result<(Plane, Vec<Difference>), ModelError> {
-    let old: Vec<_> = sources.iter().map(|s| leaving(&mut before, s, headers)).collect();
+    let old: Vec<_> = sources
+        .iter()
+        .map(|s| leaving(&mut before, s, headers))
+        .collect();
     let mut plane = before.recompile(after)?;
     let mut differences = Vec::new();
     for (from, old) in sources.iter().zip(old) {
@@ -171,5 +174,7 @@ fn leaving(plane: &mut Plane, from: &str, headers: Set) -> BTreeMap<String, Set>
     };
     let reached = reach(plane, &[(port, headers)]).leaving;
     let names = reached.into_iter();
-    names.map(|(p, set)| (plane.network().port_name(p), set)).collect()
+    names
+        .map(|(p, set)| (plane.network().port_name(p), set))
+        .collect()
 }

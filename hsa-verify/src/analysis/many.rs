@@ -26,5 +26,9 @@ pub fn reach_each<R: Send>(
         });
         each.collect::<Vec<R>>()
     });
-    answers.collect::<Vec<Vec<R>>>().into_iter().flatten().collect()
+    answers
+        .collect::<Vec<Vec<R>>>()
+        .into_iter()
+        .flatten()
+        .collect()
 }

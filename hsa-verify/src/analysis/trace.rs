@@ -185,7 +185,10 @@ fn visit_box(network: &Network, ingress: PortId, header: &Bits, from: Option<usi
 }
 
 fn leave(visit: &mut Visit, port: PortId, header: Bits) {
-    let twin = visit.exits.iter().any(|e| e.port == port && e.header == header);
+    let twin = visit
+        .exits
+        .iter()
+        .any(|e| e.port == port && e.header == header);
     if !twin {
         visit.exits.push(Exit {
             port,

@@ -37,7 +37,10 @@ struct Switch {
 /// A fat tree of arity `k` with 5k²/4 switches of k ports and k²/2 subnets: 5k⁴/8 rules. Ways up
 /// are balanced over all uplinks. Panics when `k` is odd, zero or above 254.
 pub fn fat_tree(k: u32) -> Network {
-    assert!(k % 2 == 0 && (2..=254).contains(&k), "an even arity from 2 to 254");
+    assert!(
+        k % 2 == 0 && (2..=254).contains(&k),
+        "an even arity from 2 to 254"
+    );
     let half = k / 2;
     let mut net = Network::new(layout());
     let mut switch = |name: String, down: &[String], up: u32| {
@@ -54,10 +57,18 @@ pub fn fat_tree(k: u32) -> Network {
     let pods = 0..k;
     let edges: Vec<Vec<Switch>> = pods
         .clone()
-        .map(|p| (0..half).map(|e| switch(format!("edge{p}.{e}"), &hosts, half)).collect())
+        .map(|p| {
+            (0..half)
+                .map(|e| switch(format!("edge{p}.{e}"), &hosts, half))
+                .collect()
+        })
         .collect();
     let aggs: Vec<Vec<Switch>> = pods
-        .map(|p| (0..half).map(|a| switch(format!("agg{p}.{a}"), &numbered(half), half)).collect())
+        .map(|p| {
+            (0..half)
+                .map(|a| switch(format!("agg{p}.{a}"), &numbered(half), half))
+                .collect()
+        })
         .collect();
     let cores: Vec<Switch> = (0..half * half)
         .map(|c| switch(format!("core{c}"), &numbered(k), 0))
@@ -94,7 +105,12 @@ fn join(net: &mut Network, a: PortId, b: PortId) {
 }
 
 /// One rule for every subnet: down by the port that `below(pod, edge)` names, or up by any.
-fn routes(net: &mut Network, switch: &Switch, k: u32, below: impl Fn(usize, usize) -> Option<usize>) {
+fn routes(
+    net: &mut Network,
+    switch: &Switch,
+    k: u32,
+    below: impl Fn(usize, usize) -> Option<usize>,
+) {
     let mut rules = Vec::with_capacity((k * k / 2) as usize);
     for pod in 0..k as usize {
         for edge in 0..k as usize / 2 {
@@ -151,7 +167,9 @@ mod tests {
         assert_eq!(loops(&mut plane), Default::default());
         let from = net.find_port("edge2.1:hosts").expect("a port");
         let reached = reach(&mut plane, &[(from, Set::ALL)]);
-        let hosts = net.physical_ports().filter(|&p| net.port(p).name == "hosts");
+        let hosts = net
+            .physical_ports()
+            .filter(|&p| net.port(p).name == "hosts");
         for port in hosts.filter(|&p| p != from) {
             let set = reached.leaving.get(&port).copied().unwrap_or(Set::EMPTY);
             let subnet = num_bigint::BigUint::from(256u32) << 72;

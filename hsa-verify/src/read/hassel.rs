@@ -133,8 +133,10 @@ fn read_port_map(dir: &Path) -> Result<PortMap, ReadError> {
     Ok(map)
 }
 
-/// The two ends of each link rule: output numbers, input numbers, line.
-fn link_rules(text: &SourceText) -> Result<Vec<(Vec<u64>, Vec<u64>, usize)>, ReadError> {
+/// The two ends of a link rule: output numbers, input numbers, line.
+type LinkRule = (Vec<u64>, Vec<u64>, usize);
+
+fn link_rules(text: &SourceText) -> Result<Vec<LinkRule>, ReadError> {
     let mut rules = Vec::new();
     for line in text.lines().skip(2).filter(|l| !l.text.is_empty()) {
         let fields: Vec<&str> = line.text.split('$').collect();

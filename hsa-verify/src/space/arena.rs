@@ -77,7 +77,10 @@ impl Space {
     pub fn with_order(order: Vec<u32>) -> Self {
         let mut level_of_bit = vec![LEAF; order.len()];
         for (level, &bit) in order.iter().enumerate() {
-            assert_eq!(level_of_bit[bit as usize], LEAF, "bit {bit} is listed twice");
+            assert_eq!(
+                level_of_bit[bit as usize], LEAF,
+                "bit {bit} is listed twice"
+            );
             level_of_bit[bit as usize] = level as u32;
         }
         let constant = |value| Node {
@@ -87,7 +90,7 @@ impl Space {
         };
         Space {
             nodes: vec![constant(0), constant(1)],
-            unique: vec![0; 1 << 12],
+            unique: vec![0; 1 << 14],
             cache: vec![VACANT; 1 << 12],
             level_of_bit,
             bit_of_level: order,
@@ -155,9 +158,9 @@ impl Space {
         assert!(id < u32::MAX, "more than four thousand million nodes");
         self.nodes.push(node);
         self.unique[at] = id;
-        if self.nodes.len() * 4 > self.unique.len() * 3 {
+        if self.nodes.len() * 2 > self.unique.len() {
             self.rehash(self.unique.len() * 2);
-            let wanted = (self.unique.len() / 2).min(LARGEST_CACHE);
+            let wanted = (self.unique.len() / 4).min(LARGEST_CACHE);
             if wanted > self.cache.len() {
                 self.cache = vec![VACANT; wanted];
             }

@@ -9,7 +9,11 @@ use crate::model::{Match, Test};
 impl Space {
     /// The headers of a wildcard expression. Panics when its length is not that of the space.
     pub fn wildcard(&mut self, wildcard: &Wildcard) -> Set {
-        assert_eq!(wildcard.len(), self.length(), "a wildcard of another length");
+        assert_eq!(
+            wildcard.len(),
+            self.length(),
+            "a wildcard of another length"
+        );
         let tests: Vec<(usize, bool)> = wildcard.fixed().collect();
         self.fixed(&tests)
     }

@@ -48,7 +48,10 @@ impl Space {
         let divided = self.divide(Set::ALL, Decision(partition.root));
         let classes = divided.into_iter().map(|(row, headers)| Class {
             headers,
-            rest: partition.rows[row as usize].iter().map(|&d| Decision(d)).collect(),
+            rest: partition.rows[row as usize]
+                .iter()
+                .map(|&d| Decision(d))
+                .collect(),
         });
         Some(classes.collect())
     }

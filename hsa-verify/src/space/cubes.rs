@@ -23,7 +23,10 @@ impl Iterator for Cubes<'_> {
             if node.level == LEAF {
                 let mut cube = Wildcard::all(self.space.length());
                 for (level, value) in tests {
-                    cube.set(self.space.bit_of_level[level as usize] as usize, Some(value));
+                    cube.set(
+                        self.space.bit_of_level[level as usize] as usize,
+                        Some(value),
+                    );
                 }
                 return Some(cube);
             }

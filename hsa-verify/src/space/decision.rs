@@ -134,7 +134,10 @@ impl Space {
             high.extend(hi.map(|condition| Line { condition, leaf }));
         }
         if low.len() + high.len() > lines.len() + lines.len() / 2 {
-            return lines.iter().rev().fold(0, |rest, &line| self.overlay_line(line, rest));
+            return lines
+                .iter()
+                .rev()
+                .fold(0, |rest, &line| self.overlay_line(line, rest));
         }
         if lines.len() > SHORT {
             if let Some(&result) = done.get(&lines) {
@@ -257,7 +260,9 @@ impl Space {
     /// The numbers a decision leads to, ascending.
     pub fn leaves(&self, decision: Decision) -> Vec<u32> {
         let below = self.below(&[decision]).into_iter();
-        let leaves = below.map(|at| self.nodes[at as usize]).filter(|n| n.level == LEAF);
+        let leaves = below
+            .map(|at| self.nodes[at as usize])
+            .filter(|n| n.level == LEAF);
         let mut numbers: Vec<u32> = leaves.map(|n| n.lo).collect();
         numbers.sort_unstable();
         numbers

@@ -287,12 +287,7 @@ impl Space {
     }
 
     /// Replaces the bit of every level by a function of the header.
-    fn substitute(
-        &mut self,
-        node: u32,
-        functions: &[u32],
-        done: &mut FxHashMap<u32, u32>,
-    ) -> u32 {
+    fn substitute(&mut self, node: u32, functions: &[u32], done: &mut FxHashMap<u32, u32>) -> u32 {
         let n = self.nodes[node as usize];
         if n.level == LEAF {
             return node;
@@ -370,7 +365,14 @@ pub fn edit_header(layout: &Layout, edits: &[Edit], header: &Bits) -> Option<Bit
                 let old = h.clone();
                 for i in 0..h.len() {
                     let from_front = i < bits.len();
-                    h.set(i, if from_front { bits.get(i) } else { old.get(i - bits.len()) });
+                    h.set(
+                        i,
+                        if from_front {
+                            bits.get(i)
+                        } else {
+                            old.get(i - bits.len())
+                        },
+                    );
                 }
             }
             Edit::Pop { count } => {

@@ -11,8 +11,8 @@ mod cubes;
 mod decision;
 mod image;
 
-pub(crate) use build::prefix_mask;
 pub use arena::{Mark, Set, Space};
+pub(crate) use build::prefix_mask;
 pub use classes::Class;
 pub use decision::{Condition, Cube, Decision};
 pub use image::{edit_header, EditId};

@@ -35,8 +35,9 @@ impl Plane {
             elsewhere: Decision::NOTHING,
         };
         let tables = self.tables.iter();
-        let mut tables: Vec<Vec<CompiledTable>> =
-            tables.map(|list| list.iter().map(empty).collect()).collect();
+        let mut tables: Vec<Vec<CompiledTable>> = tables
+            .map(|list| list.iter().map(empty).collect())
+            .collect();
         for ((device, table, place), decision) in reduced {
             let table = &mut tables[device.0 as usize][table as usize];
             table.named.insert(place, decision);

@@ -3,9 +3,7 @@
 
 use super::classes::Narrowed;
 use super::order::bit_order;
-use crate::model::{
-    DeviceId, Effect, ModelError, Network, Next, PortId, PortMatch, Rule, Table,
-};
+use crate::model::{DeviceId, Effect, ModelError, Network, Next, PortId, PortMatch, Rule, Table};
 use crate::space::{Condition, Decision, EditId, Set, Space};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -55,7 +53,12 @@ impl Plane {
     pub fn compile(network: Arc<Network>) -> Result<Plane, ModelError> {
         network.validate()?;
         let (order, first_field) = bit_order(&network);
-        Ok(Plane::build(Space::with_order(order), first_field, network, None))
+        Ok(Plane::build(
+            Space::with_order(order),
+            first_field,
+            network,
+            None,
+        ))
     }
 
     /// Compiles another network with the same header in the same space: sets made so far stay
@@ -105,7 +108,9 @@ impl Plane {
         }
         for (d, device) in network.devices.iter().enumerate() {
             let compiled = device.tables.iter().enumerate().map(|(t, table)| {
-                let kept = old.as_ref().and_then(|old| old.compiled(d, t, table, &network));
+                let kept = old
+                    .as_ref()
+                    .and_then(|old| old.compiled(d, t, table, &network));
                 kept.unwrap_or_else(|| plane.table(table))
             });
             let compiled = compiled.collect();

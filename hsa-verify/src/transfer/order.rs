@@ -17,7 +17,12 @@ struct Group {
 /// touches the bottom of a diagram. Also tells how many bits the first field has.
 pub fn bit_order(network: &Network) -> (Vec<u32>, u32) {
     let mut groups = groups(network);
-    for rule in network.devices.iter().flat_map(|d| &d.tables).flat_map(|t| &t.rules) {
+    for rule in network
+        .devices
+        .iter()
+        .flat_map(|d| &d.tables)
+        .flat_map(|t| &t.rules)
+    {
         note_matches(&mut groups, network, rule);
         note_rewrites(&mut groups, network, rule);
     }
