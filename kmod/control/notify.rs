@@ -38,7 +38,6 @@ pub(crate) mod reason {
     pub(crate) const ADDRESS_LOST: Why = sys::eccp_reason_ECCP_REASON_ADDRESS_LOST;
     pub(crate) const PEER: Why = sys::eccp_reason_ECCP_REASON_PEER;
     pub(crate) const NAMESPACE: Why = sys::eccp_reason_ECCP_REASON_NAMESPACE;
-    pub(crate) const NAMESPACE: Why = sys::eccp_reason_ECCP_REASON_NAMESPACE;
     pub(crate) const BETTER_ADDRESS: Why = sys::eccp_reason_ECCP_REASON_BETTER_ADDRESS;
 
     pub(crate) fn of_failure(failure: MoveFailure) -> Why {

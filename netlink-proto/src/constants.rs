@@ -139,6 +139,8 @@ values! {
         13 "version-mismatch" VersionMismatch,
         #[doc = "The flow made 2^64 moves."]
         14 "versions-exhausted" VersionsExhausted,
+        #[doc = "The network namespace was deleted."]
+        15 "namespace" Namespace,
     }
 }
 

@@ -99,6 +99,7 @@ enum eccp_policy {
  * @ECCP_REASON_VERSION_MISMATCH: The peer speaks only other versions of the
  *   protocol.
  * @ECCP_REASON_VERSIONS_EXHAUSTED: The flow made 2^64 moves.
+ * @ECCP_REASON_NAMESPACE: The network namespace was deleted.
  */
 enum eccp_reason {
 	ECCP_REASON_COMMAND = 1,
@@ -115,6 +116,7 @@ enum eccp_reason {
 	ECCP_REASON_NO_ADDRESS,
 	ECCP_REASON_VERSION_MISMATCH,
 	ECCP_REASON_VERSIONS_EXHAUSTED,
+	ECCP_REASON_NAMESPACE,
 };
 
 enum {
