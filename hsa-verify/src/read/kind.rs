@@ -66,9 +66,11 @@ pub fn sniff(name: &str, text: &str) -> Option<FileKind> {
     ]
     .iter()
     .any(|p| file.starts_with(p))
-        || [".sh", ".md", ".yaml", ".yml", ".py", ".toml", ".svg", ".html"]
-            .iter()
-            .any(|s| file.ends_with(s))
+        || [
+            ".sh", ".md", ".yaml", ".yml", ".py", ".toml", ".svg", ".html",
+        ]
+        .iter()
+        .any(|s| file.ends_with(s))
     {
         return Some(FileKind::Other);
     }
@@ -137,12 +139,7 @@ fn sniff_line(line: &str) -> Option<FileKind> {
         Some(FileKind::IosCdp)
     } else if text.starts_with("Routing table:") {
         Some(FileKind::JunosForwarding)
-    } else if text.starts_with("set ") && is_junos_statement(word(1)) {
-        Some(FileKind::JunosConfig)
-    } else if text
-        .strip_suffix('{')
-        .is_some_and(|t| is_junos_statement(t.trim_end()))
-    {
+    } else if is_junos_line(text) {
         Some(FileKind::JunosConfig)
     } else if text.trim_start().starts_with("cookie=")
         || text.starts_with("NXST_FLOW")
@@ -156,6 +153,15 @@ fn sniff_line(line: &str) -> Option<FileKind> {
     } else {
         None
     }
+}
+
+/// A `set` line, or the brace that opens a part of the configuration.
+fn is_junos_line(text: &str) -> bool {
+    let set = text
+        .strip_prefix("set ")
+        .and_then(|t| t.split_whitespace().next());
+    let brace = text.strip_suffix('{').map(str::trim_end);
+    set.or(brace).is_some_and(is_junos_statement)
 }
 
 fn is_junos_statement(word: &str) -> bool {

@@ -170,8 +170,7 @@ mod tests {
             "garbage",
         ] {
             let e = read(&format!(" cookie=0x0, {flow}\n"))
-                .err()
-                .expect(flow)
+                .expect_err(flow)
                 .to_string();
             assert!(e.starts_with("s1.flows:1: "), "{e}");
         }

@@ -69,7 +69,7 @@ impl Builder<'_> {
                     *self
                         .lost
                         .entry(format!(
-                            "access list {name} is applied and does not exist, all passes, nothing"
+                            "access list {name} is applied and does not exist: all passes"
                         ))
                         .or_default() += 1;
                     continue;

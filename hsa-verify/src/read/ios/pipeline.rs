@@ -117,7 +117,7 @@ pub fn add_box(
     let lost = std::mem::take(&mut builder.lost);
     for (what, count) in lost {
         for _ in 0..count {
-            ios.note(NoteKind::Assumed, format!("{what}: dropped"));
+            ios.note(NoteKind::Assumed, what.clone());
         }
     }
     Ok(ios.notes)
@@ -274,7 +274,9 @@ impl Builder<'_> {
             match target {
                 Target::Deliver => delivered = true,
                 Target::Drop => {}
-                Target::Lost(why) => *self.lost.entry(why.clone()).or_default() += 1,
+                Target::Lost(why) => {
+                    *self.lost.entry(format!("{why}: dropped")).or_default() += 1;
+                }
                 Target::Ports(exits) => {
                     flooded |= exits.len() > 1;
                     for Exit { port, vlan } in exits {

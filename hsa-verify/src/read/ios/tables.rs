@@ -118,8 +118,8 @@ pub fn read_mac_table(source: &SourceText, notes: &mut Notes) -> Result<MacTable
             current = vlan.map(|vlan| (vlan, mac));
             if let Some(key) = current {
                 // What follows the type, learning and age columns are ports.
-                let ports = words[at + 1..].iter().skip(1).filter(|w| is_port_list(w));
-                let ports = ports.last().into_iter().flat_map(|w| port_list(w));
+                let mut ports = words[at + 1..].iter().skip(1).filter(|w| is_port_list(w));
+                let ports = ports.next_back().into_iter().flat_map(|w| port_list(w));
                 table.entry(key).or_default().extend(ports);
             }
         } else if is_port_list(text) && heading {
