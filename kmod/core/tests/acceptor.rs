@@ -4,6 +4,8 @@
 
 #[path = "model/acceptor.rs"]
 mod acceptor;
+#[path = "model/pcap.rs"]
+mod pcap;
 #[path = "model/simulated.rs"]
 mod simulated;
 #[path = "model/trace.rs"]
@@ -11,12 +13,18 @@ mod trace;
 
 use acceptor::{Acceptor, Patience, Violation};
 use eccp_core::sim::Mobility;
-use trace::{Event, Record, Side};
+use trace::{Event, Place, Record, Side, Sorter};
 
 /// In the simulator nothing lies between the capture and the host.
 const STRICT: Patience = Patience {
     lag: 0,
     answer: 2_000_000,
+};
+
+/// An emulated machine is slow, and its captures are taken below the module.
+const KERNEL: Patience = Patience {
+    lag: 250_000,
+    answer: 3_000_000,
 };
 
 fn number(name: &str) -> Option<u64> {
@@ -88,6 +96,28 @@ fn two_moving_hosts_follow_the_rules() {
 fn two_hosts_that_lose_each_other_follow_the_rules() {
     accepted(Mobility::BothHard, false);
     accepted(Mobility::BothHard, true);
+}
+
+/// Traces of the kernel module, recorded in QEMU (docs/trace.md).
+#[test]
+fn traces_of_the_kernel_module_follow_the_rules() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces");
+    let mut moves = 0;
+    for entry in std::fs::read_dir(&folder).expect("tests/traces") {
+        let path = entry.expect("an entry").path();
+        let name = path.display();
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let records = trace::read(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let mut acceptor = Acceptor::new(KERNEL);
+        records.iter().for_each(|record| acceptor.read(record));
+        let violations = acceptor.finish(true);
+        assert!(violations.is_empty(), "{name}: {violations:#?}");
+        let rsyns = records
+            .iter()
+            .filter(|r| r.kind == "RSYN" && r.event == Event::Received);
+        moves += rsyns.count();
+    }
+    assert!(moves >= 4, "the traces show {moves} RSYN");
 }
 
 /// A trace with one thing made wrong, and the rule that must refuse it.
@@ -321,4 +351,53 @@ fn a_trace_survives_writing_and_reading() {
     assert_eq!(trace::read(&trace::write(&records)).as_ref(), Ok(&records));
     let broken = trace::read("{\"time\": 1}\n").expect_err("fields are missing");
     assert!(broken.starts_with("line 1:"), "{broken}");
+}
+
+fn sorted(file: &[u8], place: Place) -> Vec<Record> {
+    let (packets, others) = pcap::packets(file).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(others, 0, "only ECCP packets are in the file");
+    let mut sorter = Sorter::default();
+    let records = packets
+        .iter()
+        .flat_map(|packet| sorter.sort(place, packet))
+        .collect();
+    assert_eq!((sorter.unknown, sorter.malformed), (0, 0));
+    records
+}
+
+#[test]
+fn a_capture_at_the_client_is_the_trace_of_the_client() {
+    for seed in 0..8 {
+        let records = sorted(&simulated::capture(seed), Place::At(Side::Client));
+        assert!(records.len() > 50, "seed {seed}: {} records", records.len());
+        let violations = judge(&records, false);
+        assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
+    }
+}
+
+#[test]
+fn a_capture_in_between_tells_what_both_do() {
+    let file = simulated::capture(3);
+    let (at_client, between) = (
+        sorted(&file, Place::At(Side::Client)),
+        sorted(&file, Place::Wire),
+    );
+    assert_eq!(between.len(), 2 * at_client.len());
+    for (one, two) in at_client.iter().zip(between.chunks(2)) {
+        assert_eq!((two[0].event, two[1].event), (Event::Sent, Event::Received));
+        assert_ne!(two[0].host, two[1].host);
+        assert!(two.contains(one), "{one:?}");
+    }
+}
+
+#[test]
+fn a_broken_capture_file_is_named() {
+    let file = simulated::capture(3);
+    let error = |file: &[u8]| pcap::packets(file).map(|_| ()).expect_err("it is broken");
+    assert_eq!(error(&file[..20]), "shorter than the header of a pcap file");
+    assert_eq!(error(&[7; 40]), "not a pcap file");
+    assert!(error(&file[..file.len() - 1]).ends_with("is cut off"));
+    let mut link = file.clone();
+    link[20] = 99;
+    assert_eq!(error(&link), "link type 99 is not known here");
 }

@@ -53,3 +53,58 @@ fn sort(sorter: &mut Sorter, seen: &Seen) -> Vec<Record> {
 fn ip(address: &IpAddr128) -> IpAddr {
     Ipv6Addr::from(address.0).to_canonical()
 }
+
+/// The packets that the client of a life sends and receives, as a capture file (raw IPv4).
+pub fn capture(seed: u64) -> Vec<u8> {
+    let (_, seen) = run_recorded(&Scenario {
+        seed,
+        mobility: Mobility::Client,
+        changes: 4,
+        dual_stack: false,
+    });
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+    file.extend([0; 8]);
+    file.extend([0, 0, 4, 0, 101, 0, 0, 0]);
+    for seen in seen.iter().filter(|seen| seen.host == 0) {
+        let ip = ipv4(seen);
+        let at = seen.packet.at.0;
+        let words = [
+            at / 1_000_000,
+            at % 1_000_000,
+            ip.len() as u64,
+            ip.len() as u64,
+        ];
+        for word in words {
+            file.extend(u32::try_from(word).expect("a short life").to_le_bytes());
+        }
+        file.extend(ip);
+    }
+    file
+}
+
+fn ipv4(seen: &Seen) -> Vec<u8> {
+    let path = &seen.packet.path;
+    let [here, there] = [path.local, path.remote].map(|ip| ip.as_v4().expect("IPv4 only"));
+    let mut ends = [(here, path.local_port), (there, path.remote_port)];
+    if !seen.sent {
+        ends.reverse();
+    }
+    let mut body = Vec::new();
+    if path.encap == Encap::Udp {
+        let length = u16::try_from(seen.packet.bytes.len() + 8).expect("short");
+        for word in [ends[0].1, ends[1].1, length, 0] {
+            body.extend(word.to_be_bytes());
+        }
+    }
+    body.extend(&seen.packet.bytes);
+    let total = u16::try_from(body.len() + 20).expect("short").to_be_bytes();
+    let protocol = match path.encap {
+        Encap::Udp => 17,
+        Encap::Native => 253,
+    };
+    let mut ip = vec![0x45, 0, total[0], total[1], 0, 0, 0, 0, 64, protocol, 0, 0];
+    ip.extend(ends[0].0);
+    ip.extend(ends[1].0);
+    ip.extend(body);
+    ip
+}
