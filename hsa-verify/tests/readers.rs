@@ -119,19 +119,22 @@ fn internet2_forwards_as_its_transfer_functions() {
     let Some(folder) = data::folder("internet2") else {
         return;
     };
-    let network = read(&folder.join("raw"));
+    let mut network = read(&folder.join("raw"));
     assert_eq!(network.devices.len(), 9);
     assert!(
         network.rule_count() > 100_000,
         "{} rules",
         network.rule_count()
     );
-    let tf = hassel::read_dir(&folder.join("tf"), &hassel::Options::default()).expect("sound");
+    let mut tf = hassel::read_dir(&folder.join("tf"), &hassel::Options::default()).expect("sound");
+    // One box at a time: without links a packet is looked up once.
+    network.links.clear();
+    tf.links.clear();
     let mut compared = 0;
     for device in ["atla", "newy32aoa", "wash"] {
         compared += compare_destinations(&network, &tf, device);
     }
-    assert!(compared > 30, "{compared} destinations");
+    assert!(compared > 20, "{compared} destinations");
 }
 
 /// Sends packets into one port of a box in both models and compares where they leave.
@@ -156,7 +159,7 @@ fn compare_destinations(network: &Network, tf: &Network, name: &str) -> usize {
         .find(|t| tf.port(**t).name == port.replace(':', "-"));
     let there = *there.expect("just found");
     let mut compared = 0;
-    for step in 0..120u32 {
+    for step in 0..80u32 {
         let address = Ipv4Addr::from(step.wrapping_mul(2_654_435_761));
         let mut header = packet(network, &address.to_string());
         header.write(112, 16, *vlan);
