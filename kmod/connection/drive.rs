@@ -23,7 +23,10 @@ use crate::{
         wire::MAX_CONTROL,
     },
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{
+    prelude::*,
+    sync::{atomic::Acquire, Arc},
+};
 
 impl Connection {
     /// Sends what the core wants sent, acts on what it reports, and sets its timer.
@@ -62,6 +65,10 @@ impl Connection {
         match due {
             Some(at) => self.work.arm(self, at.since(now()).0),
             None => self.work.disarm(self),
+        }
+        // A kick may have come before the plan, which would postpone it, or during it.
+        if self.kicked.load(Acquire) {
+            self.work.arm(self, 0);
         }
     }
 

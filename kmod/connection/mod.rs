@@ -35,7 +35,10 @@ use crate::{
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        atomic::{Atomic, Release},
+        Arc, Mutex,
+    },
 };
 pub(crate) use state::{State, Why};
 use state::{empty_core, Endpoint};
@@ -53,6 +56,8 @@ pub(crate) struct Connection {
     /// User ID of the owner of the socket.
     pub(crate) uid: u32,
     work: Work,
+    /// Softirq wants the work done: no later plan may take its place.
+    kicked: Atomic<bool>,
     #[pin]
     state: Mutex<State>,
 }
@@ -74,6 +79,7 @@ impl Connection {
                 net: net.clone(),
                 uid,
                 work,
+                kicked: Atomic::new(false),
                 state <- new_mutex!(state, "eccp_connection"),
             }),
             GFP_KERNEL,
@@ -193,12 +199,14 @@ impl Connection {
 
     /// Runs the connection's work soon. May be called in softirq.
     pub(crate) fn kick(self: &Arc<Self>) {
+        self.kicked.store(true, Release);
         self.work.arm(self, 0);
     }
 
     /// Timers, and what softirq left to do.
     pub(crate) fn run(self: Arc<Self>) {
         let mut state = self.state.lock();
+        self.kicked.store(false, Release);
         if state.finished {
             return;
         }
