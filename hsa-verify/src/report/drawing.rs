@@ -73,8 +73,9 @@ pub fn draw(network: &Network, marks: &[Mark]) -> String {
         .map(|p| network.port(*p).device)
         .collect();
     document = document.add(cables(network, &positions));
+    let mut labelled = BTreeSet::new();
     for (i, mark) in shown.iter().enumerate() {
-        document = document.add(way(network, &positions, mark, i));
+        document = document.add(way(network, &positions, mark, i, &mut labelled));
     }
     document = document.add(boxes(network, &positions, &on_mark));
     for (i, mark) in shown.iter().enumerate() {
@@ -296,7 +297,13 @@ fn boxes(network: &Network, at: &[(f64, f64)], marked: &BTreeSet<DeviceId>) -> G
 }
 
 /// The way of a mark: arrows from box to box, beside the cable so that both stay visible.
-fn way(network: &Network, at: &[(f64, f64)], mark: &Mark, index: usize) -> Group {
+fn way(
+    network: &Network,
+    at: &[(f64, f64)],
+    mark: &Mark,
+    index: usize,
+    labelled: &mut BTreeSet<PortId>,
+) -> Group {
     let color = color(mark.kind);
     let mut boxes: Vec<DeviceId> = mark.ports.iter().map(|p| network.port(*p).device).collect();
     boxes.dedup();
@@ -327,7 +334,7 @@ fn way(network: &Network, at: &[(f64, f64)], mark: &Mark, index: usize) -> Group
             .set("y2", round(to.1 + shift.1))
             .set("marker-end", format!("url(#head{})", &color[1..]));
         group = group.add(line);
-        if let Some(port) = ingress(pair[1]) {
+        if let Some(port) = ingress(pair[1]).filter(|p| labelled.insert(**p)) {
             let name = network.port(*port).name.clone();
             group = group.add(port_label(name, to, (ux, uy), shift, color));
         }
