@@ -93,13 +93,12 @@ fn lose_wifi(stage: &Stage, lose: impl Fn(&Roaming) -> Result<()>) -> Result<()>
         client.get(Counter::AddressesGone) >= 1,
         "client counts: {client}"
     );
+    // The address list changes twice, so the flow may be sent on once more.
+    let moves = client.get(Counter::MovesCompleted);
+    ensure!((1..=2).contains(&moves), "client counts: {client}");
     ensure!(
-        client.get(Counter::MovesCompleted) == 1,
-        "client counts: {client}"
-    );
-    ensure!(
-        server.get(Counter::PeerMoves) == 1,
-        "server counts: {server}"
+        server.get(Counter::PeerMoves) == moves,
+        "the client counts {client}, the server {server}"
     );
     let received = roaming
         .talk
