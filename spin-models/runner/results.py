@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 import os
 import re
+import resource
 
 from . import pan
 
@@ -36,8 +37,9 @@ COLUMNS = """\
 def line(result):
     row = result.row
     verdict = "passes" if row.passes else row.verdict.replace("|", "\\|")
-    return (f"| {row.name} | {verdict} | {result.states:,} | {result.transitions:,} | {result.depth:,} "
-            f"| {result.megabytes:,.0f} | {result.seconds:.1f} | {row.sentence} |\n")
+    counts = " | ".join(f"{count:,.0f}" if count else "–" for count in
+                        (result.states, result.transitions, result.depth, result.megabytes))
+    return f"| {row.name} | {verdict} | {counts} | {result.seconds:.1f} | {row.sentence} |\n"
 
 
 def sections():
@@ -56,8 +58,10 @@ def store(found):
 def write(tier, results, seconds):
     """Replaces one tier's section and keeps the other."""
     found, title = sections(), f"## {TITLES[tier]}"
-    load = os.getloadavg()[2]
-    found[title] = (f"{title}\n\n{machine()}; {seconds:.0f} s in all, with a load average of {load:.0f} on the machine.\n\n"
+    load, used = os.getloadavg()[2], resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = f"{used.ru_utime + used.ru_stime:.0f} s of processor time" if used.ru_utime > 1 else "processor time not measured"
+    found[title] = (f"{title}\n\n{machine()}; {seconds:.0f} s in all ({processor}), "
+                    f"with a load average of {load:.0f} on the machine.\n\n"
                     + COLUMNS + "".join(line(result) for result in results))
     store(found)
 
