@@ -9,6 +9,7 @@ use super::source::SourceText;
 use super::{hassel, ios_snapshot, junos_snapshot, native, netplumber, openflow, ReadError};
 use crate::header::Layout;
 use crate::model::{Network, Note};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// How a snapshot is read.
@@ -277,19 +278,28 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
 /// Parts of a terminal log: `router#show ip cef` starts the output of a command. A file without
 /// such lines is one part.
 fn sections(path: &Path, source: SourceText) -> Vec<(String, SourceText)> {
-    let prompts: Vec<(usize, String)> = source
+    let mut prompts: Vec<(usize, String, bool)> = source
         .lines()
-        .filter_map(|l| Some((l.number, prompt(l.text)?)))
+        .filter_map(|l| Some((l.number, prompt(l.text)?, true)))
         .collect();
+    // Other commands at the same prompt end an output and start one of no use.
+    let names: BTreeSet<String> = prompts.iter().map(|(_, name, _)| name.clone()).collect();
+    for line in source.lines().filter(|l| prompt(l.text).is_none()) {
+        let at = line.text.find(['#', '>']).unwrap_or(0);
+        if let Some(name) = names.get(&line.text[..at]) {
+            prompts.push((line.number, name.clone(), false));
+        }
+    }
+    prompts.sort();
     if prompts.is_empty() {
         return vec![(box_name(path), source)];
     }
     let lines: Vec<&str> = source.text.split_inclusive('\n').collect();
     let mut parts = Vec::new();
-    for (i, (number, name)) in prompts.iter().enumerate() {
-        let end = prompts.get(i + 1).map_or(lines.len(), |(n, _)| n - 1);
+    for (i, (number, name, shows)) in prompts.iter().enumerate() {
+        let end = prompts.get(i + 1).map_or(lines.len(), |(n, _, _)| n - 1);
         let text: String = lines[*number..end].concat();
-        if !text.trim().is_empty() {
+        if *shows && !text.trim().is_empty() {
             let part = SourceText {
                 name: source.name.clone(),
                 text,
@@ -321,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_terminal_log_is_cut_at_its_prompts() {
-        let log = "sw1#show ip cef\nPrefix Next Hop Interface\n10.0.0.0/8 drop\nsw1#sh arp\nProtocol Address\n";
+        let log = "sw1#show ip cef\nPrefix Next Hop Interface\n10.0.0.0/8 drop\nsw1#sh arp\nProtocol Address\nsw1#exit\n";
         let source = SourceText::from_bytes("log.txt", log.as_bytes()).unwrap();
         let parts = sections(Path::new("log.txt"), source);
         assert_eq!(parts.len(), 2);

@@ -263,6 +263,20 @@ impl Builder<'_> {
         self.rule(table, rule);
     }
 
+    /// Frames of VLANs that a port does not carry are dropped on purpose, not for lack of a rule.
+    pub(super) fn other_frames(&mut self) {
+        for table in [PORT, self.acl_out() + 1] {
+            let rule = Rule {
+                ports: PortMatch::Any,
+                matching: Match::any(),
+                effect: Effect::Drop,
+                origins: Vec::new(),
+                label: Some("a VLAN that the port does not carry".to_owned()),
+            };
+            self.rule(table, rule);
+        }
+    }
+
     pub(super) fn l2_facts(&mut self) {
         let mut ports: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
         for (vlan, members) in &self.switching.members {

@@ -113,6 +113,7 @@ pub fn add_box(
         builder.fib_table(index, list);
     }
     builder.egress_table();
+    builder.other_frames();
     builder.l2_facts();
     let lost = std::mem::take(&mut builder.lost);
     for (what, count) in lost {
