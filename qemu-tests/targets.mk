@@ -2,17 +2,18 @@
 # Stock kernels in QEMU: scenarios, demonstration, benchmark, shell.
 
 GUEST_TARGET := x86_64-unknown-linux-gnu
-GUEST := target/$(GUEST_TARGET)/release
-QEMU_TESTS := target/release/qemu-tests --init $(GUEST)/qemu-guest --tool $(GUEST)/eccp-tool
+CARGO_OUTPUT := $(or $(CARGO_TARGET_DIR),target)
+GUEST := $(CARGO_OUTPUT)/$(GUEST_TARGET)/release
+QEMU_TESTS := $(CARGO_OUTPUT)/debug/qemu-tests --init $(GUEST)/qemu-guest --tool $(GUEST)/eccp-tool
 
 .PHONY: guest demo bench test-qemu test-qemu-sid shell
 
 # Everything that runs in a machine is linked statically: its image has no libc.
 guest: ## Build the test machine's programs and the runner that boots it
-	@RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols \
-		cargo build --quiet --locked --release --target-dir target --target $(GUEST_TARGET) \
+	@RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_DEBUG=0 \
+		cargo build --locked --release --target $(GUEST_TARGET) \
 		-p qemu-guest -p eccp-tool
-	@cargo build --quiet --locked --release --target-dir target -p qemu-tests
+	@cargo build --locked -p qemu-tests
 
 demo: module guest ## Carry a file over AF_ECCP through five moves, with TCP beside it (2 minutes, 15 from nothing)
 	@$(QEMU_TESTS) demo --module target/kmod/trixie/eccp.ko --output target/demo

@@ -53,7 +53,7 @@ impl Listener {
             Transport::Eccp => socket::Builder::new()
                 .and_then(|builder| builder.bind(eccp_address(address)))
                 .and_then(|builder| builder.listen(128))
-                .and_then(|listener| Ok(listener.as_fd().try_clone_to_owned()?)),
+                .and_then(|listener| listener.as_fd().try_clone_to_owned()),
         };
         let fd = fd.with_context(|| format!("listening on {address} over {transport:?}"))?;
         Ok(Listener { fd })
