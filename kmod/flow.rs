@@ -52,7 +52,11 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// A flow that is in no table yet. Errors: no memory.
-    pub(crate) fn new(id: u64, index: FlowIndex, connection: &Arc<Connection>) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        id: u64,
+        index: FlowIndex,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<Self>> {
         let flow = Arc::new(
             Self {
                 id,

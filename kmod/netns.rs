@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the module keeps for each network namespace.
 
-use crate::kernel_objects::errno::{EADDRINUSE};
+use crate::kernel_objects::errno::EADDRINUSE;
 use crate::{
     connection::Connection,
     control::counters::{Count, Counters},
     flow::Flow,
     kernel_objects::{crypto::now, net::NetRef, work},
-    proto::{
-        address::LocalAddress, limit::TokenBucket, service::Service, settings::Settings,
-    },
+    proto::{address::LocalAddress, limit::TokenBucket, service::Service, settings::Settings},
     socket::listener::Listener,
 };
 use kernel::{
@@ -209,9 +207,7 @@ impl Net {
 
     /// Gives a service back.
     pub(crate) fn unreserve(&self, listener: &Arc<Listener>) {
-        self.listeners
-            .lock()
-            .retain(|l| !Arc::ptr_eq(l, listener));
+        self.listeners.lock().retain(|l| !Arc::ptr_eq(l, listener));
     }
 
     /// The addresses of the namespace that a path may start from.

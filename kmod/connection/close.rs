@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The ends of endpoints, flows and connections.
 
-use crate::kernel_objects::errno::{EADDRNOTAVAIL, ECONNABORTED, ECONNREFUSED, ECONNRESET, EPROTONOSUPPORT};
 use super::{
     state::{Endpoint, State, Why},
     Connection,
+};
+use crate::kernel_objects::errno::{
+    EADDRNOTAVAIL, ECONNABORTED, ECONNREFUSED, ECONNRESET, EPROTONOSUPPORT,
 };
 use crate::{
     control::{

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Carries out what the core wants: packets, events, paths and timers.
 
-use crate::kernel_objects::errno::{EPROTO};
 use super::{
     state::{Endpoint, State},
     Connection,
 };
+use crate::kernel_objects::errno::EPROTO;
 use crate::{
     control::{
         counters::Count,
@@ -83,9 +83,8 @@ impl Connection {
         }
         match (&wanted, &state.applied) {
             (Some(path), old) => {
-                let same = old.is_some_and(|old| {
-                    old.local == path.local && old.remote == path.remote
-                });
+                let same =
+                    old.is_some_and(|old| old.local == path.local && old.remote == path.remote);
                 flow.endpoint.set_path(self.net.raw, path, !same);
             }
             (None, Some(old)) => flow.endpoint.suspend(old),
@@ -94,7 +93,12 @@ impl Connection {
         state.applied = wanted;
     }
 
-    pub(super) fn on_event(self: &Arc<Self>, state: &mut State, host: &mut KernelHost, event: Event) {
+    pub(super) fn on_event(
+        self: &Arc<Self>,
+        state: &mut State,
+        host: &mut KernelHost,
+        event: Event,
+    ) {
         let counters = &self.net.counters;
         match event {
             Event::Established {

@@ -8,7 +8,7 @@ mod close;
 mod drive;
 mod state;
 
-use crate::kernel_objects::errno::{ECONNABORTED};
+use crate::kernel_objects::errno::ECONNABORTED;
 use crate::{
     control::{counters::Count, snapshot::FlowSnapshot},
     flow::Flow,
@@ -40,8 +40,8 @@ use kernel::{
         Arc, Mutex,
     },
 };
-pub(crate) use state::{State, Why};
 use state::{empty_core, Endpoint};
+pub(crate) use state::{State, Why};
 
 /// Bits of the TCP header's flag byte.
 const TCP_FIN: u8 = 0x01;
@@ -171,12 +171,7 @@ impl Connection {
     }
 
     /// Puts the connection's flow into the table.
-    fn register(
-        net: &Arc<Net>,
-        uid: u32,
-        index: FlowIndex,
-        state: State,
-    ) -> Result<Arc<Self>> {
+    fn register(net: &Arc<Net>, uid: u32, index: FlowIndex, state: State) -> Result<Arc<Self>> {
         if !net.admit() {
             return Err(EAGAIN);
         }
@@ -247,9 +242,7 @@ impl Connection {
         let (flags, _, tsval) = skb.tcp_flags();
         if state.core.wants_data_notice(flow.index) && flags & TCP_RST == 0 {
             let mut host = KernelHost::new();
-            let result = state
-                .core
-                .handle_data(&mut host, flow.index, rx, skb.len());
+            let result = state.core.handle_data(&mut host, flow.index, rx, skb.len());
             self.drive(&mut state, &mut host);
             return result.map_err(Count::from);
         }

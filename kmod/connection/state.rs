@@ -132,5 +132,8 @@ impl Drop for State {
 
 /// A core in its final place: it is too large for the stack.
 pub(super) fn empty_core() -> Result<KBox<Core>> {
-    Ok(KBox::write(KBox::<Core>::new_uninit(GFP_KERNEL)?, Core::EMPTY))
+    Ok(KBox::write(
+        KBox::<Core>::new_uninit(GFP_KERNEL)?,
+        Core::EMPTY,
+    ))
 }

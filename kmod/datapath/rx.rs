@@ -9,9 +9,7 @@ use crate::{
         skb::{Kind, Skb, HEADER_LEN},
     },
     netns::Net,
-    proto::{
-        wire::{PacketType, CONTROL_LEN, DATA_LEN, INNER_TCP, VERSION},
-    },
+    proto::wire::{PacketType, CONTROL_LEN, DATA_LEN, INNER_TCP, VERSION},
 };
 use kernel::sync::rcu;
 
@@ -97,12 +95,7 @@ fn dispatch(
 }
 
 /// Control packets, and whatever else needs thought, go to process context.
-fn queue(
-    net: NetRef,
-    skb: Skb,
-    kind: Kind,
-    opening: bool,
-) -> core::result::Result<i32, Count> {
+fn queue(net: NetRef, skb: Skb, kind: Kind, opening: bool) -> core::result::Result<i32, Count> {
     let limit = if opening { MAX_SYNS } else { MAX_CONTROL };
     if net.queue_control(skb, kind, opening, limit) {
         Ok(0)
@@ -171,5 +164,6 @@ pub(crate) fn quotes_a_flow(net: NetRef, quoted: &[u8]) -> bool {
     let Some(id) = quoted.first_chunk().copied().map(u64::from_be_bytes) else {
         return false;
     };
-    net.with_state(|state| state.has_remote(id)).unwrap_or(false)
+    net.with_state(|state| state.has_remote(id))
+        .unwrap_or(false)
 }

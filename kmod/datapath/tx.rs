@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! From TCP to the network.
 
-use crate::kernel_objects::errno::{EHOSTUNREACH};
+use crate::kernel_objects::errno::EHOSTUNREACH;
 use crate::{
     control::counters::Count,
     flow::Flow,

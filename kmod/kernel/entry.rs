@@ -9,7 +9,9 @@ use super::{
     sys,
     work::Task,
 };
-use crate::{connection::Connection, datapath, flow::Flow, netns::Net, remote_index::Remote, socket};
+use crate::{
+    connection::Connection, datapath, flow::Flow, netns::Net, remote_index::Remote, socket,
+};
 use core::{
     ffi::{c_int, c_void},
     ptr::NonNull,
@@ -340,7 +342,11 @@ unsafe extern "C" fn eccp_rust_setsockopt(
     len: u32,
 ) -> c_int {
     // SAFETY: by contract.
-    unsafe { call(sk, |_, s| s.set_option(name, bytes(val, len as c_int)).map(|()| 0)) }
+    unsafe {
+        call(sk, |_, s| {
+            s.set_option(name, bytes(val, len as c_int)).map(|()| 0)
+        })
+    }
 }
 
 /// # Safety

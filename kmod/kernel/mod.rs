@@ -43,7 +43,11 @@ pub(crate) fn write_info(info: &sys::eccp_info, to: &mut [u8]) -> usize {
     let len = to.len().min(core::mem::size_of::<sys::eccp_info>());
     // SAFETY: `info` is that long, of plain integers without padding, and so is `to`.
     unsafe {
-        core::ptr::copy_nonoverlapping(core::ptr::from_ref(info).cast::<u8>(), to.as_mut_ptr(), len);
+        core::ptr::copy_nonoverlapping(
+            core::ptr::from_ref(info).cast::<u8>(),
+            to.as_mut_ptr(),
+            len,
+        );
     }
     len
 }

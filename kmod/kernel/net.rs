@@ -35,7 +35,9 @@ impl NetRef {
             return None;
         }
         // SAFETY: see above; the borrowed `Arc` is not dropped.
-        Some(Arc::clone(&ManuallyDrop::new(unsafe { Arc::from_raw(raw) })))
+        Some(Arc::clone(&ManuallyDrop::new(unsafe {
+            Arc::from_raw(raw)
+        })))
     }
 
     /// Borrows the state for one packet, without touching its reference count.
@@ -61,9 +63,8 @@ impl NetRef {
     /// is gone.
     pub(crate) fn queue_control(self, skb: Skb, kind: Kind, opening: bool, limit: u32) -> bool {
         // SAFETY: the packet is valid; when the call succeeds it owns it.
-        let ok = unsafe {
-            sys::shim_net_queue_control(self.0, skb.as_ptr(), kind.0, opening, limit)
-        };
+        let ok =
+            unsafe { sys::shim_net_queue_control(self.0, skb.as_ptr(), kind.0, opening, limit) };
         if ok {
             skb.into_raw();
         }

@@ -181,7 +181,11 @@ impl<T: Entry> RcuTable<T> {
                 // Nothing at all fits: give others a chance to free memory.
                 wait_for_readers();
             }
-            skip = if more { skip.saturating_add(some.len()) } else { 0 };
+            skip = if more {
+                skip.saturating_add(some.len())
+            } else {
+                0
+            };
             bucket += usize::from(!more);
             some.into_iter().for_each(&mut f);
         }

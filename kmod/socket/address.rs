@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `struct sockaddr_eccp`.
 
-use crate::kernel_objects::errno::{EAFNOSUPPORT};
+use crate::kernel_objects::errno::EAFNOSUPPORT;
 use crate::{
     kernel_objects::sys,
     proto::{
@@ -88,7 +88,10 @@ impl Name {
     /// which means nothing in another network.
     pub(crate) fn is_destination(&self) -> bool {
         let link_local = match self.addr.family() {
-            Family::V4 => self.addr.as_v4().is_some_and(|a| a.starts_with(&[169, 254])),
+            Family::V4 => self
+                .addr
+                .as_v4()
+                .is_some_and(|a| a.starts_with(&[169, 254])),
             Family::V6 => {
                 let [a, b, ..] = self.addr.0;
                 a == 0xfe && b & 0xc0 == 0x80

@@ -76,7 +76,9 @@ impl Listener {
     pub(crate) fn listen(&self, user: &Outer, backlog: i32, psk: Option<[u8; 32]>) {
         let mut state = self.state.lock();
         state.psk = psk;
-        state.backlog = usize::try_from(backlog).unwrap_or(MAX_BACKLOG).clamp(1, MAX_BACKLOG);
+        state.backlog = usize::try_from(backlog)
+            .unwrap_or(MAX_BACKLOG)
+            .clamp(1, MAX_BACKLOG);
         if state.user.is_none() {
             state.user = Some(user.clone());
         }
@@ -144,9 +146,7 @@ impl Listener {
         state
             .opening
             .retain(|o| !Arc::ptr_eq(&o.connection, connection));
-        state
-            .accepted
-            .retain(|c| !Arc::ptr_eq(c, connection));
+        state.accepted.retain(|c| !Arc::ptr_eq(c, connection));
     }
 
     /// Whether as many connections wait for accept() as may.

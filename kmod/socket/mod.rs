@@ -5,7 +5,9 @@ pub(crate) mod address;
 pub(crate) mod listener;
 mod options;
 
-use crate::kernel_objects::errno::{EADDRNOTAVAIL, EALREADY, EINPROGRESS, EISCONN, ENETDOWN, ENETUNREACH, ENOTCONN};
+use crate::kernel_objects::errno::{
+    EADDRNOTAVAIL, EALREADY, EINPROGRESS, EISCONN, ENETDOWN, ENETUNREACH, ENOTCONN,
+};
 use crate::{
     connection::{Connection, Target},
     kernel_objects::{
@@ -230,12 +232,10 @@ impl Socket {
         let mut state = self.state.lock();
         let listener = match &state.role {
             Role::Listener(listener) => listener.clone(),
-            Role::Idle if file.state() == FileState::Unconnected => {
-                match state.bound.take() {
-                    Some(bound) => bound,
-                    None => self.net.reserve(Service::Port(0))?,
-                }
-            }
+            Role::Idle if file.state() == FileState::Unconnected => match state.bound.take() {
+                Some(bound) => bound,
+                None => self.net.reserve(Service::Port(0))?,
+            },
             Role::Idle | Role::Connection(_) => return Err(EINVAL),
         };
         listener.listen(outer, backlog, state.psk);
@@ -296,7 +296,9 @@ impl Socket {
         };
         let name = match &state.role {
             Role::Connection(connection) => {
-                connection.name(peer).or(if peer { None } else { Some(unnamed) })
+                connection
+                    .name(peer)
+                    .or(if peer { None } else { Some(unnamed) })
             }
             Role::Listener(listener) if !peer => Some(Name {
                 service: listener.service,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Socket options at the level SOL_ECCP.
 
-use crate::kernel_objects::errno::{EADDRNOTAVAIL, EALREADY, EISCONN, ENETUNREACH, ENOPROTOOPT, ENOTCONN, ESHUTDOWN};
 use super::{Role, Socket};
+use crate::kernel_objects::errno::{
+    EADDRNOTAVAIL, EALREADY, EISCONN, ENETUNREACH, ENOPROTOOPT, ENOTCONN, ESHUTDOWN,
+};
 use crate::{
     control::notify::reason,
     kernel_objects::sys,
