@@ -3,6 +3,9 @@
 
 use std::ffi::CString;
 use std::fs;
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -47,6 +50,38 @@ pub fn prepare() -> Result<()> {
     mount("devpts", "/dev/pts", "devpts", MountFlags::empty(), None).context("mount devpts")?;
     sethostname(b"eccp-guest")?;
     Ok(())
+}
+
+/// Sockets that keep the kernel's code for UDP encapsulation patched in.
+///
+/// The first and the last such socket of a machine rewrite kernel code while
+/// the other CPU may run it. QEMU's emulation of two CPUs can execute the
+/// breakpoint of that rewriting after it is over, which the kernel takes for a
+/// bug; every scenario would be a chance for it.
+///
+/// # Errors
+/// When the kernel refuses the sockets or the option.
+pub fn hold_encapsulation() -> Result<[UdpSocket; 2]> {
+    /// UDP_ENCAP and UDP_ENCAP_L2TPINUDP of include/uapi/linux/udp.h.
+    const ENCAP: i32 = 100;
+    static L2TP: i32 = 3;
+    let sockets = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("[::1]:0")?];
+    for socket in &sockets {
+        // SAFETY: the pointer and the length are those of a live integer.
+        let result = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_UDP,
+                ENCAP,
+                (&raw const L2TP).cast(),
+                size_of_val(&L2TP) as u32,
+            )
+        };
+        if result != 0 {
+            return Err(io::Error::last_os_error()).context("UDP_ENCAP");
+        }
+    }
+    Ok(sockets)
 }
 
 /// The release of the running kernel.

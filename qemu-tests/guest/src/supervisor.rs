@@ -18,7 +18,7 @@ use crate::kernel_log::{self, KernelLog};
 use crate::plan::{self, Plan, Task, Transport};
 use crate::report::{Event, Reporter, ARTIFACTS_PORT, RESULTS_PORT};
 use crate::roster::{self, Needs, Scenario};
-use crate::{boot, module, port};
+use crate::{boot, link, module, port};
 
 /// Files in here are sent to the host when a scenario ends.
 pub const ARTIFACTS: &str = "/tmp/artifacts";
@@ -46,6 +46,8 @@ pub fn run() -> Result<()> {
         }
         return boot::shell();
     }
+    link::set_up("lo")?;
+    let _encapsulation = boot::hold_encapsulation()?;
     Supervisor::new(plan)?.carry_out()
 }
 
