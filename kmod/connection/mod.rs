@@ -285,6 +285,8 @@ impl Connection {
         // The set may have changed a moment ago, and the notice be still on its way.
         let addresses = self.net.addresses();
         let _ = state.core.handle_addresses(&mut host, &addresses);
+        // What follows from the set alone was asked by nobody.
+        self.drive(&mut state, &mut host);
         state.asked = Some(why);
         let to = state.pick(to, &addresses);
         let result = state.core.handle_command(
