@@ -230,6 +230,7 @@ impl Flow {
         shared.ilist_known = shared.ilist_known.max(moving.ilist);
         self.confirm(shared);
         shared.counters.moves_done = shared.counters.moves_done.saturating_add(1);
+        self.rtt = super::timer::Rtt::UNKNOWN; // It is the path's (protocol.md §7.12).
         self.note_rtt(shared, moving.retry.measured(now));
         self.note_path(shared, old, PathChange::LocalMoved);
         shared.emit(Event::Moved {
@@ -277,6 +278,7 @@ impl Flow {
         if self.phase == Phase::SynRcvd {
             self.open(shared, rtt);
         } else {
+            self.rtt = super::timer::Rtt::UNKNOWN;
             self.note_rtt(shared, rtt);
             self.note_path(shared, old, PathChange::PeerMoved);
         }
