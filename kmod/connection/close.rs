@@ -100,7 +100,8 @@ impl Connection {
         state.endpoint = Endpoint::Closed;
         let tail_error = tail.error;
         let timed_out = i32::from(tail_error) == -ETIMEDOUT.to_errno();
-        let command = if timed_out {
+        // A reset of TCP's is sent once and may get lost; the core's is answered again.
+        let command = if tail_error != 0 {
             Command::Abort {
                 flow: flow.index,
                 reason: Reason::Aborted,
@@ -110,9 +111,9 @@ impl Connection {
         };
         state.tail = Some(tail);
         let why = match command {
-            Command::Abort { .. } => CloseReason::TimedOut,
-            _ if i32::from(tail_error) == 0 => CloseReason::Drained,
-            _ => CloseReason::Aborted,
+            _ if timed_out => CloseReason::TimedOut,
+            Command::Abort { .. } => CloseReason::Aborted,
+            _ => CloseReason::Drained,
         };
         self.tell_closed(state, notify::reason::of_close(why));
         // A core that is aborted or drained already has nothing more to do.
