@@ -24,7 +24,22 @@
 #define ECCP_MOVE		2	/* set: struct eccp_move */
 #define ECCP_PSK		3	/* set: ECCP_PSK_LEN bytes, before connect or listen */
 
+#define ECCP_FLOWS		4	/* get: struct eccp_flow_info for each flow */
+#define ECCP_FLOW_ADD		5	/* set: struct eccp_flow_add */
+#define ECCP_FLOW_REMOVE	6	/* set: local flow ID, __u64 */
+#define ECCP_FLOW_MOVE		7	/* set: struct eccp_flow_move */
+#define ECCP_FLOW_PREFER	8	/* set: local flow ID, __u64 */
+
 #define ECCP_PSK_LEN		32
+
+/* Most flows of a connection, and so most entries that ECCP_FLOWS writes. */
+#define ECCP_MAX_FLOWS		4
+
+/* Flags of a flow. ECCP_FLOW_BACKUP alone may be set by eccp_flow_add. */
+#define ECCP_FLOW_BACKUP	1	/* carries data only when no other flow can */
+#define ECCP_FLOW_ACTIVE	2	/* carries the data that this host sends now */
+#define ECCP_FLOW_DRAINING	4	/* is over and only answers late packets */
+#define ECCP_FLOW_USABLE	8	/* has a path for data now */
 
 /* Shortest address that is accepted: everything but the service identifier. */
 #define ECCP_SOCKADDR_MIN_LEN	32
@@ -115,6 +130,91 @@ struct eccp_move {
 	__u8		addr[16];
 	__u32		ifindex;
 	__u32		reserved;
+};
+
+/**
+ * struct eccp_flow_info - one flow of a connection, as ECCP_FLOWS reads it
+ * @local_id: flow ID by which the peer addresses this host; names the flow
+ * @remote_id: flow ID by which this host addresses the peer; 0 if not known yet
+ * @local_version: version of the local address
+ * @remote_version: version of the remote address in use
+ * @rx_packets: packets received on the flow
+ * @rx_bytes: bytes received, from the ECCP header on
+ * @tx_packets: packets sent on the flow
+ * @tx_bytes: bytes sent, from the ECCP header on
+ * @state: enum eccp_flow_state
+ * @flags: ECCP_FLOW_BACKUP and so on
+ * @encap: enum eccp_encap
+ * @ifindex: interface by which the path leaves, or zero
+ * @rtt_us: smoothed round-trip time in microseconds
+ * @moves: completed moves of either side
+ * @reason: enum eccp_reason of the last move, or zero
+ * @reserved: zero
+ * @local_addr: local address, IPv4 as ::ffff:a.b.c.d
+ * @remote_addr: remote address, IPv4 as ::ffff:a.b.c.d
+ * @candidate_addr: where an unfinished move leads to, or all zero
+ * @local_port: local UDP port, or zero when the path is native
+ * @remote_port: remote UDP port, or zero when the path is native
+ * @reserved2: zero
+ *
+ * The kernel writes as many whole entries as the caller's length allows and
+ * returns the length written. The flow that carries the data comes first.
+ */
+struct eccp_flow_info {
+	__aligned_u64	local_id;
+	__aligned_u64	remote_id;
+	__aligned_u64	local_version;
+	__aligned_u64	remote_version;
+	__aligned_u64	rx_packets;
+	__aligned_u64	rx_bytes;
+	__aligned_u64	tx_packets;
+	__aligned_u64	tx_bytes;
+	__u32		state;
+	__u32		flags;
+	__u32		encap;
+	__u32		ifindex;
+	__u32		rtt_us;
+	__u32		moves;
+	__u32		reason;
+	__u32		reserved;
+	__u8		local_addr[16];
+	__u8		remote_addr[16];
+	__u8		candidate_addr[16];
+	__be16		local_port;
+	__be16		remote_port;
+	__u32		reserved2;
+};
+
+/**
+ * struct eccp_flow_add - what ECCP_FLOW_ADD sets
+ * @addr: local address of the new flow, IPv4 as ::ffff:a.b.c.d; all zero lets
+ *	the kernel select an address of @ifindex
+ * @remote: address of the peer to try first, IPv4 as ::ffff:a.b.c.d; all zero
+ *	leaves it to the kernel
+ * @ifindex: interface of @addr, or zero when @addr alone decides
+ * @flags: ECCP_FLOW_BACKUP or zero
+ * @remote_port: UDP port of ECCP at @remote; zero takes that of this host
+ * @reserved: must be zero
+ *
+ * The call returns as soon as the first packet of the set-up is on its way.
+ */
+struct eccp_flow_add {
+	__u8		addr[16];
+	__u8		remote[16];
+	__u32		ifindex;
+	__u32		flags;
+	__be16		remote_port;
+	__u8		reserved[6];
+};
+
+/**
+ * struct eccp_flow_move - what ECCP_FLOW_MOVE sets
+ * @flow_id: local ID of the flow to move
+ * @to: where to
+ */
+struct eccp_flow_move {
+	__aligned_u64		flow_id;
+	struct eccp_move	to;
 };
 
 #endif /* _UAPI_LINUX_ECCP_SOCKET_H */
