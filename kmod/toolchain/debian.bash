@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 # The stages that turn a Debian suite into a root in which Rust modules for
 # its stock kernel compile. They use: suite, kernel_suite, home (the kernel's
-# directory in the cache), root ($home/root), arch and qemu_command; those after
-# install_kernel also what it wrote into $home/release.
+# directory in the cache), root ($home/root) and what detect_machine sets; those
+# after install_kernel also what it wrote into $home/release.
 # shellcheck disable=SC2154,SC2153,SC2016
 
 compiler_packages=(
@@ -11,11 +11,18 @@ compiler_packages=(
     rustc rustfmt xz-utils
 )
 
-# Sets `arch` (Debian's name) and `qemu_command` for the machine at hand.
+# Sets `arch` (Debian's name), `loader` (of dynamically linked programs) and the
+# package and command of QEMU for the machine at hand.
 detect_machine() {
     case $(uname -m) in
-    x86_64) arch=amd64 qemu_command=qemu-system-x86_64 ;;
-    aarch64) arch=arm64 qemu_command=qemu-system-aarch64 ;;
+    x86_64)
+        arch=amd64 loader=/lib64/ld-linux-x86-64.so.2
+        qemu_package=qemu-system-x86 qemu_command=qemu-system-x86_64
+        ;;
+    aarch64)
+        arch=arm64 loader=/lib/ld-linux-aarch64.so.1
+        qemu_package=qemu-system-arm qemu_command=qemu-system-aarch64
+        ;;
     *)
         echo "no kernel can be prepared on $(uname -m); known are x86_64 and aarch64" >&2
         return 1
@@ -29,10 +36,6 @@ missing_host_packages() {
         "debootstrap /usr/sbin/debootstrap" "util-linux unshare" "mount mount"
         "debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg"
     )
-    case $arch in
-    amd64) wanted+=("qemu-system-x86 $qemu_command") ;;
-    arm64) wanted+=("qemu-system-arm $qemu_command") ;;
-    esac
     local package file
     while read -r package file; do
         [[ -e $file ]] || command -v "$file" >/dev/null || echo "$package"
@@ -55,7 +58,7 @@ install_host_packages() {
 # No mirror is named: debootstrap knows its own.
 bootstrap_root() {
     # All this was done in the root that goes away.
-    stage_forget sources compilers kernel source metadata symbols stock
+    stage_forget sources compilers emulator kernel source metadata symbols stock
     as_root rm -rf "$home/root.part"
     as_root env PATH="$PATH:/usr/sbin:/sbin" \
         debootstrap --variant=minbase "$suite" "$home/root.part"
@@ -109,6 +112,26 @@ install_in_root() {
 
 install_compilers() {
     install_in_root "${compiler_packages[@]}"
+}
+
+# QEMU of the suite, whatever the machine has: before 8.1 it could run a guest's
+# breakpoint after the guest had taken it back, which kernels that patch their
+# own code do all the time. $home/qemu runs it from outside the root.
+install_emulator() {
+    # The root may be older than the packages that its lists name.
+    in_root "$root" -- apt-get update
+    install_in_root "$qemu_package"
+    in_root "$root" -- apt-get clean
+    cat >"$home/qemu.part" <<END
+#!/bin/sh
+root=$root
+exec "\$root$loader" --library-path "\$root/usr/lib/$(uname -m)-linux-gnu" \\
+    "\$root/usr/bin/$qemu_command" \\
+    -L "\$root/usr/share/seabios" -L "\$root/usr/share/qemu" "\$@"
+END
+    chmod +x "$home/qemu.part"
+    mv "$home/qemu.part" "$home/qemu"
+    "$home/qemu" --version
 }
 
 # Asks the suite which kernel is current, installs its headers and its source,
@@ -237,7 +260,7 @@ OUT=$root/build/out
 YNL=$root/build/src/tools/net/ynl
 VMLINUZ=$modules/vmlinuz
 MODULES=$modules
-QEMU=$qemu_command
+QEMU=$home/qemu
 END
     mv "$home/env.part" "$home/env"
 }

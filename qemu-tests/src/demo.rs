@@ -16,7 +16,7 @@ use crate::artifacts;
 use crate::chart::{Chart, Curve, Mark};
 use crate::image::{self, Ingredients};
 use crate::kernel::Kernel;
-use crate::machine::{Clock, Console, Machine, Shape};
+use crate::machine::{Clock, Console, Shape};
 use crate::results;
 
 /// A machine that says nothing for this long is stuck.
@@ -109,9 +109,8 @@ impl Demo {
             clock: Clock::Real,
             console: Console::File,
         };
-        let mut machine = Machine::start(&self.kernel, &image, &self.directory, shape)?;
         let mut failure = None;
-        results::follow(&mut machine, PATIENCE, |event| {
+        let observe = |event| {
             match event {
                 Event::Boot { uptime, .. } => println!("  up after {uptime:.1} s"),
                 Event::Note { text, .. } => println!("  {text}"),
@@ -119,8 +118,9 @@ impl Demo {
                 _ => {}
             }
             Ok(())
-        })?;
-        machine.wait()?;
+        };
+        let directory = &self.directory;
+        results::boot(&self.kernel, &image, directory, shape, PATIENCE, observe)?.wait()?;
         match failure {
             Some(message) => bail!(
                 "{message}\nconsole and kernel log: {}",

@@ -17,6 +17,8 @@ pub struct Kernel {
     pub release: String,
     /// The bootable image.
     pub image: PathBuf,
+    /// The QEMU command that boots it.
+    pub emulator: PathBuf,
     modules: HashMap<String, PathBuf>,
 }
 
@@ -55,8 +57,21 @@ impl Kernel {
             name: name.to_owned(),
             release: field("RELEASE")?,
             image: field("VMLINUZ")?.into(),
+            emulator: field("QEMU")?.into(),
             modules,
         })
+    }
+
+    /// A kernel without image and modules, whose emulator is `emulator`.
+    #[cfg(test)]
+    pub(crate) fn unprepared(emulator: PathBuf) -> Self {
+        Kernel {
+            name: String::new(),
+            release: String::new(),
+            image: PathBuf::new(),
+            emulator,
+            modules: HashMap::new(),
+        }
     }
 
     /// The named modules and everything they depend on, in loading order.
@@ -198,10 +213,8 @@ mod tests {
         let mut modules = HashMap::new();
         index_modules(directory.path(), &mut modules).unwrap();
         let kernel = Kernel {
-            name: String::new(),
-            release: String::new(),
-            image: PathBuf::new(),
             modules,
+            ..Kernel::unprepared(PathBuf::new())
         };
         let order: Vec<String> = kernel
             .closure(&["top", "built-in"])
@@ -221,10 +234,8 @@ mod tests {
         let mut modules = HashMap::new();
         index_modules(directory.path(), &mut modules).unwrap();
         let kernel = Kernel {
-            name: String::new(),
-            release: String::new(),
-            image: PathBuf::new(),
             modules,
+            ..Kernel::unprepared(PathBuf::new())
         };
         assert!(kernel.closure(&["a"]).is_err());
     }

@@ -59,7 +59,7 @@ impl Machine {
     /// artifacts are files in `directory`.
     ///
     /// # Errors
-    /// When QEMU is missing or the files cannot be written.
+    /// When QEMU cannot be started or the files cannot be written.
     pub fn start(kernel: &Kernel, image: &[u8], directory: &Path, shape: Shape) -> Result<Self> {
         fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
         let initrd = directory.join("image.cpio");
@@ -67,14 +67,14 @@ impl Machine {
         let machine = Machine {
             child: Machine::command(kernel, &initrd, directory, shape)?
                 .spawn()
-                .context("qemu-system-x86_64 (Debian package qemu-system-x86)")?,
+                .with_context(|| kernel.emulator.display().to_string())?,
             directory: directory.to_owned(),
         };
         Ok(machine)
     }
 
     fn command(kernel: &Kernel, initrd: &Path, directory: &Path, shape: Shape) -> Result<Command> {
-        let mut command = Command::new("qemu-system-x86_64");
+        let mut command = Command::new(&kernel.emulator);
         let (accelerator, cpus) = match shape.clock {
             Clock::Real => (accelerator()?, "2"),
             Clock::Instructions(_) => ("tcg,thread=single", "1"),

@@ -10,19 +10,56 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, Context, Result};
 use qemu_guest::report::Event;
 
-use crate::machine::Machine;
+use crate::kernel::Kernel;
+use crate::machine::{Machine, Shape};
 
 /// How often the report is looked at.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// Lines of the console that explain a machine's death.
 const LAST_WORDS: usize = 25;
+/// How often a machine is started that does not come up.
+const BOOTS: u32 = 3;
+
+/// Boots `kernel` on `image` and follows the machine until its report ends, handing every event
+/// to `observe`; it may still run afterwards.
+///
+/// Nothing of ECCP runs before the report begins: a machine that stops earlier, as emulated ones
+/// do now and then, is started again, and its last words are printed.
+///
+/// # Errors
+/// As [`Machine::start`] and [`follow`].
+pub fn boot(
+    kernel: &Kernel,
+    image: &[u8],
+    directory: &Path,
+    shape: Shape,
+    patience: Duration,
+    mut observe: impl FnMut(Event) -> Result<()>,
+) -> Result<Machine> {
+    let mut boots = 1;
+    loop {
+        let mut machine = Machine::start(kernel, image, directory, shape)?;
+        let mut silent = true;
+        let outcome = follow(&mut machine, patience, |event| {
+            silent = false;
+            observe(event)
+        });
+        match outcome {
+            Err(error) if silent && boots < BOOTS => {
+                eprintln!("boot {boots} of {BOOTS} failed before the report began: {error:#}");
+                boots += 1;
+            }
+            other => return other.map(|()| machine),
+        }
+    }
+}
 
 /// Follows `machine` until its report ends, handing every event to `observe`.
 ///
 /// # Errors
 /// When the machine stops before the end of its report or says nothing for
 /// `patience`; the last lines of the console are part of the message.
-pub fn follow(
+fn follow(
     machine: &mut Machine,
     patience: Duration,
     mut observe: impl FnMut(Event) -> Result<()>,
@@ -100,8 +137,10 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::machine::{Clock, Console};
 
     #[test]
     fn a_line_counts_when_it_is_complete() {
@@ -114,5 +153,43 @@ mod tests {
         assert_eq!(lines.complete().unwrap(), ["one"]);
         writer.write_all(b"o\n").unwrap();
         assert_eq!(lines.complete().unwrap(), ["two"]);
+    }
+
+    /// An emulator that comes up at its `boots`-th start only.
+    fn late_starter(directory: &Path, boots: u32) -> Kernel {
+        let emulator = directory.join("emulator");
+        let here = directory.display();
+        let script = format!(
+            "#!/bin/sh\necho x >>{here}/starts\n\
+             [ $(wc -l <{here}/starts) -ge {boots} ] || exit 1\n\
+             echo '{{\"event\":\"end\",\"passed\":1,\"failed\":0}}' >{here}/results.jsonl\n"
+        );
+        fs::write(&emulator, script).unwrap();
+        fs::set_permissions(&emulator, fs::Permissions::from_mode(0o755)).unwrap();
+        Kernel::unprepared(emulator)
+    }
+
+    fn boot_with(boots: u32) -> (Result<Machine>, usize) {
+        let directory = tempfile::tempdir().unwrap();
+        let kernel = late_starter(directory.path(), boots);
+        let shape = Shape {
+            memory: 1,
+            clock: Clock::Real,
+            console: Console::File,
+        };
+        let patience = Duration::from_secs(60);
+        let outcome = boot(&kernel, &[], directory.path(), shape, patience, |_| Ok(()));
+        let starts = fs::read_to_string(directory.path().join("starts")).unwrap();
+        (outcome, starts.lines().count())
+    }
+
+    #[test]
+    fn a_machine_that_does_not_come_up_is_started_again_a_few_times() {
+        let (outcome, starts) = boot_with(2);
+        outcome.unwrap();
+        assert_eq!(starts, 2);
+        let (outcome, starts) = boot_with(BOOTS + 1);
+        assert!(outcome.unwrap_err().to_string().contains("stopped"));
+        assert_eq!(starts, 3);
     }
 }

@@ -21,7 +21,7 @@ use qemu_guest::roster;
 use crate::artifacts;
 use crate::image::{self, Ingredients};
 use crate::kernel::Kernel;
-use crate::machine::{Clock, Console, Machine, Shape};
+use crate::machine::{Clock, Console, Shape};
 use crate::results;
 
 /// A machine that says nothing for this long is stuck; longer than any scenario may take.
@@ -105,9 +105,8 @@ impl Suite {
             Task::Scenarios(names),
             self.seed,
         )?;
-        let mut machine = Machine::start(&self.kernel, &image, &self.directory, SHAPE)?;
         let mut failures = 0;
-        results::follow(&mut machine, PATIENCE, |event| {
+        let observe = |event| {
             match event {
                 Event::Pass { name, .. } => verdicts.send((name, Ok(())))?,
                 Event::Fail { name, message, .. } => verdicts.send((name, Err(message)))?,
@@ -116,8 +115,9 @@ impl Suite {
                 Event::Boot { .. } | Event::Start { .. } | Event::Measure { .. } => {}
             }
             Ok(())
-        })?;
-        machine.wait()?;
+        };
+        let directory = &self.directory;
+        results::boot(&self.kernel, &image, directory, SHAPE, PATIENCE, observe)?.wait()?;
         Ok(failures)
     }
 }
