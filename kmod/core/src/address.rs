@@ -115,6 +115,17 @@ pub enum Encap {
     Udp = 1,
 }
 
+impl Encap {
+    /// The one that is not this one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Native => Self::Udp,
+            Self::Udp => Self::Native,
+        }
+    }
+}
+
 /// Where packets of a flow go and what they leave from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Path {

@@ -136,6 +136,24 @@ pub fn challenge(
     bound(host, secret, b"RSYN", flow, version, path)
 }
 
+/// The token of a ping along `path`, number `serial` of the flow's own count. Who returns it by
+/// the same way has received the ping there.
+#[must_use]
+pub(super) fn probe_token(
+    host: &dyn Host,
+    secret: &[u8; 32],
+    flow: u64,
+    serial: u32,
+    path: &Path,
+) -> [u8; TOKEN_LEN] {
+    let mut label = [0u8; 20];
+    let from = path.local.0.iter().chain(b"PING");
+    for (to, from) in label.iter_mut().zip(from) {
+        *to = *from;
+    }
+    bound(host, secret, &label, flow, u64::from(serial), path)
+}
+
 fn bound(
     host: &dyn Host,
     secret: &[u8; 32],

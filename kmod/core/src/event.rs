@@ -132,6 +132,28 @@ pub enum Event {
         /// The flow.
         flow: FlowIndex,
     },
+    /// The path in use did not answer in time; others are asked if the policy lets them.
+    PathTrouble {
+        /// The flow.
+        flow: FlowIndex,
+    },
+    /// The path in use answers again: what the transport holds back for it may go now.
+    PathAnswers {
+        /// The flow.
+        flow: FlowIndex,
+        /// Since the doubt began.
+        after: Duration,
+    },
+    /// The path in use is given up for another that answers; `Moving` follows.
+    PathDead {
+        /// The flow.
+        flow: FlowIndex,
+    },
+    /// A path that was given up has answered long enough to be taken back; `Moving` follows.
+    PathBack {
+        /// The flow.
+        flow: FlowIndex,
+    },
     /// The peer ended the flow with an authenticated RST; `Closed` follows.
     PeerReset {
         /// The flow.

@@ -8,6 +8,7 @@
 use super::address::{IpAddr128, LocalAddress, Path};
 use super::candidate::Candidates;
 use super::event::FlowIndex;
+use super::probe::Probe;
 use super::time::Instant;
 use super::timer::{Retry, Rtt};
 use super::wire::TOKEN_LEN;
@@ -126,6 +127,7 @@ pub struct Flow {
     pub(super) rtt: Rtt,
     /// The peer has sent no data yet, so it may still wait for our ACK.
     pub(super) unconfirmed: bool,
+    pub(super) probe: Probe,
 }
 
 /// Positions in the three lists of addresses that a repeated message goes to; `None` if that
@@ -168,6 +170,7 @@ impl Flow {
         drain_until: None,
         rtt: Rtt::UNKNOWN,
         unconfirmed: false,
+        probe: Probe::IDLE,
     };
 
     /// The state of protocol.md §5. A draining flow keeps its state: see [`Flow::phase`].

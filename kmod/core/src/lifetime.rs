@@ -122,6 +122,7 @@ impl Flow {
             self.ping.retry.stop();
             self.ping.commanded = false;
         }
+        self.expire_probes(shared, now);
         if self.prefer_at.is_some_and(|at| at <= now) {
             self.prefer(shared, now);
         }
@@ -198,6 +199,7 @@ impl Flow {
             answer_limit,
             self.prefer_at,
             self.drain_until,
+            self.probe_timeout(shared),
         ]
         .into_iter()
         .fold(None, earliest)

@@ -232,6 +232,7 @@ impl Flow {
         shared.counters.moves_done = shared.counters.moves_done.saturating_add(1);
         self.rtt = super::timer::Rtt::UNKNOWN; // It is the path's (protocol.md §7.12).
         self.note_rtt(shared, moving.retry.measured(now));
+        self.settle_doubt(shared, now, old);
         self.note_path(shared, old, PathChange::LocalMoved);
         shared.emit(Event::Moved {
             flow: self.index,
@@ -280,6 +281,7 @@ impl Flow {
         } else {
             self.rtt = super::timer::Rtt::UNKNOWN;
             self.note_rtt(shared, rtt);
+            self.settle_doubt(shared, now, old);
             self.note_path(shared, old, PathChange::PeerMoved);
         }
         if announce {

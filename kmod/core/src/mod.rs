@@ -39,5 +39,6 @@ mod lifetime;
 mod migrate;
 mod ping;
 mod policy;
+mod probe;
 mod receive;
 mod transmit;

@@ -2,6 +2,7 @@
 //! PING and PONG: they measure the round-trip time, carry new ILists, and tell a client that its
 //! ACK has arrived.
 
+use super::address::RxInfo;
 use super::event::{Discard, Event, Refused};
 use super::flow::{Flow, Phase, Ping};
 use super::host::Host;
@@ -55,12 +56,16 @@ impl Flow {
         &mut self,
         shared: &mut Shared,
         host: &mut dyn Host,
+        rx: &RxInfo,
         message: &Message,
     ) -> Result<(), Discard> {
         let answers = self.ping.retry.tries > 0 && self.ping.retry.next.is_some();
         let token = message.token.ok_or(Discard::WrongState)?;
         if !answers || !host.mac_eq(&token, &self.ping.token) {
-            return Err(Discard::UnexpectedPong);
+            return match self.handle_probe_pong(shared, host, rx, &token) {
+                true => Ok(()),
+                false => Err(Discard::UnexpectedPong),
+            };
         }
         let now = host.now();
         let rtt = self.ping.retry.measured(now);

@@ -231,7 +231,8 @@ impl Flow {
             return None;
         }
         let current = shared.addresses.find(&self.path.local, 0)?;
-        self.best_address(shared, None)
+        let dead = self.probe.left.map(|left| left.addr);
+        self.best_address(shared, dead.as_ref())
             .filter(|best| rank(best) < rank(current))
     }
 

@@ -121,7 +121,7 @@ impl Flow {
             PacketType::Rsyn => self.handle_rsyn(shared, host, rx, message, len),
             PacketType::RsynAck => self.handle_rsyn_ack(shared, host, rx, message),
             PacketType::Ping => self.handle_ping(shared, host, rx, message, len),
-            PacketType::Pong => self.handle_pong(shared, host, message),
+            PacketType::Pong => self.handle_pong(shared, host, rx, message),
             // NACK, HOLE-PUNCH and a SYN that adds a flow ask for things that we do not offer.
             _ => Err(Discard::Unsupported),
         };
@@ -175,6 +175,7 @@ impl Flow {
         };
         shared.answer(host.now(), reply)?;
         self.candidates.credit(&path, len);
+        self.hear_trouble(shared, host.now(), message);
         Ok(())
     }
 

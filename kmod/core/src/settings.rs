@@ -79,6 +79,11 @@ pub struct Settings {
     pub prefer_delay: Duration,
     /// Control packets per second that one connection answers; zero means no limit.
     pub control_rate: u32,
+    /// Least time without an acknowledgement after which the path in use is in doubt; `None`
+    /// never doubts it.
+    pub path_timeout: Option<Duration>,
+    /// How often an idle connection pings its peer; `None` never does.
+    pub keepalive: Option<Duration>,
 }
 
 impl Settings {
@@ -94,6 +99,8 @@ impl Settings {
         draining: Duration::from_secs(60),
         prefer_delay: Duration::from_secs(5),
         control_rate: 200,
+        path_timeout: Some(Duration::from_millis(250)),
+        keepalive: None,
     };
 }
 

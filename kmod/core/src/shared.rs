@@ -45,6 +45,10 @@ pub struct Counters {
     pub addresses_left_out: u64,
     /// Events that the host did not fetch in time.
     pub events_lost: u64,
+    /// Times that the path in use was in doubt, keepalives included.
+    pub doubts: u64,
+    /// Pings that probed a path.
+    pub probes: u64,
 }
 
 /// An answer that waits for transmission.
@@ -191,6 +195,8 @@ impl Shared {
             ilist_entries_refused: 0,
             addresses_left_out: 0,
             events_lost: 0,
+            doubts: 0,
+            probes: 0,
         },
         version_refused: false,
     };

@@ -54,7 +54,8 @@ impl Flow {
             _ => self
                 .poll_answers(shared, host, now, buf)
                 .or_else(|| self.poll_rsyn(shared, host, now, buf))
-                .or_else(|| self.poll_ping(shared, host, now, buf)),
+                .or_else(|| self.poll_ping(shared, host, now, buf))
+                .or_else(|| self.poll_probe(shared, host, now, buf)),
         }
     }
 
@@ -281,7 +282,7 @@ impl Flow {
         self.send(shared, host, &ping, &path, None, buf)
     }
 
-    fn message(&self, shared: &Shared, kind: PacketType, version: u64) -> Message {
+    pub(super) fn message(&self, shared: &Shared, kind: PacketType, version: u64) -> Message {
         let mut message = Message::new(kind, self.remote_id, self.local_id, version);
         message.inner = shared.inner;
         message
@@ -348,7 +349,7 @@ impl Flow {
         Some(Transmit { len, path: *path })
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         shared: &mut Shared,
         host: &dyn Host,
@@ -402,7 +403,12 @@ impl Move {
 
 impl Shared {
     /// A path that has not been tried, if the settings allow its encapsulation.
-    fn new_path(&self, local: &LocalAddress, remote: &RemoteAddr, encap: Encap) -> Option<Path> {
+    pub(super) fn new_path(
+        &self,
+        local: &LocalAddress,
+        remote: &RemoteAddr,
+        encap: Encap,
+    ) -> Option<Path> {
         let port = match remote.port {
             0 => self.settings.udp_port,
             port => port,
@@ -424,7 +430,7 @@ impl Shared {
         sent
     }
 
-    fn count_repeated(&mut self, repeated: bool) {
+    pub(super) fn count_repeated(&mut self, repeated: bool) {
         self.counters.repeated = self.counters.repeated.saturating_add(u64::from(repeated));
     }
 }

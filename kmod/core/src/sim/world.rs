@@ -96,6 +96,8 @@ pub struct World {
     pub captured: Option<Vec<Captured>>,
     /// What the hosts send and receive, in order; `None` does not record.
     pub record: Option<Vec<Seen>>,
+    /// Dead ways, from an address to another: what is sent there vanishes.
+    pub dead: Vec<(IpAddr128, IpAddr128)>,
     data_due: Instant,
     flying: BinaryHeap<Reverse<InFlight>>,
     order: u64,
@@ -118,6 +120,7 @@ impl World {
             data_every: None,
             record: None,
             captured: None,
+            dead: Vec::new(),
             data_due: Instant(0),
             flying: BinaryHeap::new(),
             order: 0,
@@ -298,6 +301,9 @@ impl World {
             });
         }
         if faults.blocks_native && path.encap == Encap::Native {
+            return;
+        }
+        if self.dead.contains(&(path.local, path.remote)) {
             return;
         }
         let copies = 1 + u64::from(self.rng.chance(faults.duplication));

@@ -8,7 +8,8 @@ use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
     Writer, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_PREFERRED,
-    OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
+    TOKEN_LEN,
 };
 use super::INNER_NONE;
 
@@ -61,6 +62,46 @@ impl Reason {
             5 => Self::Prohibited,
             6 => Self::Closed,
             other => Self::Other(other),
+        }
+    }
+}
+
+/// What a ping is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct ProbeMark {
+    /// The path in use is dead for the sender: whoever can should leave it.
+    pub trouble: bool,
+    /// The ping goes along another path than the one in use.
+    pub other: bool,
+    /// Number of what the sender tries to find out; grows.
+    pub serial: u32,
+}
+
+impl ProbeMark {
+    const TROUBLE: u8 = 1;
+    const OTHER: u8 = 2;
+
+    /// The value of the option.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 6] {
+        let [a, b, c, d] = self.serial.to_be_bytes();
+        let mut flags = 0;
+        if self.trouble {
+            flags |= Self::TROUBLE;
+        }
+        if self.other {
+            flags |= Self::OTHER;
+        }
+        [flags, 0, a, b, c, d]
+    }
+
+    /// Reads the value of the option; unknown flags are ignored.
+    #[must_use]
+    pub const fn from_bytes([flags, _, a, b, c, d]: [u8; 6]) -> Self {
+        Self {
+            trouble: flags & Self::TROUBLE != 0,
+            other: flags & Self::OTHER != 0,
+            serial: u32::from_be_bytes([a, b, c, d]),
         }
     }
 }
@@ -127,6 +168,8 @@ pub struct Message {
     pub echo: Option<[u8; TOKEN_LEN]>,
     /// Token or challenge.
     pub token: Option<[u8; TOKEN_LEN]>,
+    /// What a ping probes.
+    pub probe: Option<ProbeMark>,
 }
 
 /// What [`Message::emit`] wrote.
@@ -164,6 +207,7 @@ impl Message {
             versions: None,
             echo: None,
             token: None,
+            probe: None,
         }
     }
 
@@ -234,6 +278,9 @@ impl Message {
         }
         if let Some(echo) = &self.echo {
             out.option(OPT_ECHO, &[echo])?;
+        }
+        if let Some(probe) = &self.probe {
+            out.option(OPT_PROBE, &[&probe.to_bytes()])?;
         }
         Ok(())
     }

@@ -11,11 +11,11 @@ mod option;
 mod packet;
 
 pub use header::{Header, PacketType, COMMON_LEN, CONTROL_LEN, DATA_LEN, VERSION};
-pub use message::{Emitted, Message, NoRoom, Reason, Versions};
+pub use message::{Emitted, Message, NoRoom, ProbeMark, Reason, Versions};
 pub use option::{
     MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW,
-    OPT_PREFERRED, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
-    TOKEN_LEN,
+    OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT,
+    OPT_VERSIONS, TOKEN_LEN,
 };
 pub use packet::Packet;
 

@@ -33,6 +33,8 @@ pub const OPT_VERSIONS: u8 = 0x0a;
 pub const OPT_RECORD: u8 = 0x0b;
 /// Challenge of the RSYN that is answered, 16 bytes.
 pub const OPT_ECHO: u8 = 0x0c;
+/// What a ping probes: flags, reserved byte, 4-byte number.
+pub const OPT_PROBE: u8 = 0x16;
 /// MAC over everything before its value; always last.
 pub const OPT_MAC: u8 = 0x8f;
 

@@ -3,11 +3,11 @@
 
 use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, COMMON_LEN};
-use super::message::{Message, Reason, Versions};
+use super::message::{Message, ProbeMark, Reason, Versions};
 use super::option::{
     parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_ILIST,
-    OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_REASON, OPT_RECORD,
-    OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
+    OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_PROBE, OPT_REASON,
+    OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
 };
 use super::{Malformed, ParseError};
 
@@ -122,6 +122,7 @@ impl<'a> Packet<'a> {
             }
             OPT_VERSIONS => message.versions = Some(Versions::new(value).ok_or(BAD)?),
             OPT_ECHO => message.echo = Some(exact(value)?),
+            OPT_PROBE => message.probe = Some(ProbeMark::from_bytes(exact(value)?)),
             OPT_TOKEN => {
                 message.token = Some(exact(value)?);
                 self.bound = self.bound.min(at);

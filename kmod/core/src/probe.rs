@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Dead paths (protocol.md §7.6): pings along the path in use when it is in doubt, and along
+//! others, and the return to a path that was left for dead.
+//!
+//! A doubt begins when the transport misses acknowledgements, when a keepalive or a silent stream
+//! asks, or when the peer says that it is in trouble. A ping that comes back along the path in
+//! use ends it. If none does until the verdict, the flow moves to an address from which another
+//! path has answered. The peer does the same at its end, because each end can only move itself.
+
+use super::address::{Encap, IpAddr128, LocalAddress, Path, RemoteAddr, RxInfo};
+use super::auth::{probe_token, Role};
+use super::connection::{Connection, Transmit};
+use super::event::{Event, FlowIndex};
+use super::flow::{Flow, LocalHalf, Phase};
+use super::host::Host;
+use super::settings::Policy;
+use super::shared::{rank, Shared};
+use super::time::{earliest, Duration, Instant};
+use super::timer::Retry;
+use super::wire::{Message, PacketType, ProbeMark, TOKEN_LEN};
+
+/// Most pings of one burst: what a packet of the peer can cause at most.
+const MAX_PINGS: u8 = 16;
+/// Positions of a burst: the path in use, then 8 local addresses by 16 remote ones by 2
+/// encapsulations.
+const POSITIONS: u16 = 1 + (8 << 5);
+/// How long a flow that would have to move together with its peer waits for the peer alone.
+const PEER_FIRST: Duration = Duration::from_secs(1);
+/// Repetitions of RSYN after which a move that a doubt began may be replaced by a better one.
+const MOVE_TRIES: u8 = 3;
+/// Repetitions of RSYN-ACK after which a peer that is moving may be in trouble itself.
+const ANSWER_TRIES: u8 = 4;
+/// First and longest time between two pings along a path that was left for dead.
+const FIRST_LOOK_BACK: Duration = Duration::from_secs(1);
+const LONGEST_LOOK_BACK: Duration = Duration::from_secs(30);
+/// How often a path is pinged that answers again, until it is trusted.
+const TRUST_STEP: Duration = Duration::from_millis(500);
+
+/// Why and how far the path in use is in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Doubt {
+    pub(super) since: Instant,
+    serial: u32,
+    /// When it was last confirmed by whoever began it.
+    reported: Instant,
+    /// When the path in use counts as dead if nothing has come back along it.
+    verdict: Instant,
+    /// The verdict has been spoken.
+    pub(super) judged: bool,
+    /// Other paths are asked, too.
+    wide: bool,
+    /// It is ours and not the peer's: the peer is told.
+    own: bool,
+    /// A path from another address, or by the other encapsulation, that has answered.
+    answered: Option<Path>,
+    /// A path has answered that the peer alone can change to.
+    peer_can: bool,
+}
+
+/// A path of ours that was left for dead and may be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Left {
+    pub(super) addr: IpAddr128,
+    ifindex: u32,
+    serial: u32,
+    /// When it is pinged next.
+    next: Instant,
+    gap: Duration,
+    /// A ping is unanswered.
+    waiting: bool,
+    /// Since when every ping was answered.
+    good_since: Option<Instant>,
+}
+
+/// What a flow knows of the paths that it probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Probe {
+    pub(super) doubt: Option<Doubt>,
+    retry: Retry,
+    /// Numbers doubts and pings along paths left: a PONG counts for its own number only.
+    serial: u32,
+    /// Newest number of a doubt that the peer has told of.
+    heard: u32,
+    /// Next position of the burst that is being sent.
+    burst: Option<u16>,
+    /// Where the next burst goes on, if this one had more targets than it may have.
+    resume: u16,
+    /// Pings of this burst so far.
+    pings: u8,
+    pub(super) left: Option<Left>,
+    /// When the latest keepalive was sent; zero before the first.
+    pub(super) kept_alive: Instant,
+}
+
+impl Probe {
+    pub(super) const IDLE: Self = Self {
+        doubt: None,
+        retry: Retry::IDLE,
+        serial: 0,
+        heard: 0,
+        burst: None,
+        resume: 1,
+        pings: 0,
+        left: None,
+        kept_alive: Instant(0),
+    };
+
+    fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    /// The path in use is as good as it ever was, or is another one now.
+    pub(super) fn stop(&mut self) {
+        self.doubt = None;
+        self.retry.stop();
+        self.burst = None;
+    }
+}
+
+impl Connection {
+    /// How long data may stay unacknowledged, or a stream silent, before the host reports it:
+    /// three round trips of `rtt`, and at least the setting. `None`: the setting forbids it.
+    #[must_use]
+    pub fn path_patience(&self, rtt: Duration) -> Option<Duration> {
+        let least = self.shared.settings.path_timeout?;
+        Some(least.max(Duration(rtt.0.saturating_mul(3))))
+    }
+
+    /// The transport has missed acknowledgements for [`Connection::path_patience`]; `rtt` is its
+    /// round-trip time. May be repeated for as long as that lasts.
+    pub fn handle_path_trouble(&mut self, host: &dyn Host, flow: FlowIndex, rtt: Duration) {
+        if let Some(flow) = self.flows.get_mut(usize::from(flow.0)) {
+            flow.begin_doubt(&mut self.shared, host.now(), true, true, rtt);
+        }
+    }
+
+    /// A stream to us has stopped without an end: the path in use is asked first.
+    pub fn handle_path_silence(&mut self, host: &dyn Host, flow: FlowIndex, rtt: Duration) {
+        if let Some(flow) = self.flows.get_mut(usize::from(flow.0)) {
+            flow.begin_doubt(&mut self.shared, host.now(), true, false, rtt);
+        }
+    }
+
+    /// Data of the transport was acknowledged after all.
+    pub fn handle_path_progress(&mut self, flow: FlowIndex) {
+        let Some(flow) = self.flows.get_mut(usize::from(flow.0)) else {
+            return;
+        };
+        if flow.probe.doubt.is_some_and(|doubt| !doubt.judged) {
+            flow.probe.stop();
+        }
+    }
+
+    /// True while the path in use of a flow has not answered in time.
+    #[must_use]
+    pub fn path_in_trouble(&self, flow: FlowIndex) -> bool {
+        let doubt = self.flow(flow).and_then(|flow| flow.probe.doubt);
+        doubt.is_some_and(|doubt| doubt.judged)
+    }
+}
+
+impl Flow {
+    /// Begins to doubt the path in use, or confirms a doubt. `wide` asks other paths at once.
+    fn begin_doubt(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        own: bool,
+        wide: bool,
+        rtt: Duration,
+    ) {
+        let peer_settled = !self.peer_is_moving() || self.answer.tries >= ANSWER_TRIES;
+        if self.data_path().is_none() || !peer_settled {
+            return;
+        }
+        let wide = wide && shared.settings.policy != Policy::Manual;
+        let gap = self.rtt.retry().max(rtt);
+        match &mut self.probe.doubt {
+            Some(doubt) => {
+                doubt.reported = now;
+                doubt.own |= own;
+                if wide && !doubt.wide {
+                    doubt.wide = true;
+                    self.probe.retry = Retry::starting(now);
+                }
+            }
+            none => {
+                self.probe.serial = self.probe.serial.wrapping_add(1);
+                *none = Some(Doubt {
+                    since: now,
+                    serial: self.probe.serial,
+                    reported: now,
+                    verdict: now.after(Duration(gap.0.saturating_mul(2))),
+                    judged: false,
+                    wide,
+                    own,
+                    answered: None,
+                    peer_can: false,
+                });
+                self.probe.retry = Retry::starting(now);
+                shared.counters.doubts = shared.counters.doubts.saturating_add(1);
+            }
+        }
+    }
+
+    /// A ping of the peer says that it is in trouble: perhaps only we can leave the dead path.
+    pub(super) fn hear_trouble(&mut self, shared: &mut Shared, now: Instant, message: &Message) {
+        let Some(mark) = message.probe.filter(|mark| mark.trouble) else {
+            return;
+        };
+        // An old ping that somebody repeats tells nothing about now.
+        let newer =
+            mark.serial.wrapping_sub(self.probe.heard) < 1 << 31 && mark.serial != self.probe.heard;
+        if newer && message.version == self.newest && shared.settings.policy != Policy::Manual {
+            self.probe.heard = mark.serial;
+            self.begin_doubt(shared, now, false, true, Duration(0));
+        }
+    }
+
+    /// A PONG that answers a ping of ours along the path that it came by. False if it does not.
+    pub(super) fn handle_probe_pong(
+        &mut self,
+        shared: &mut Shared,
+        host: &dyn Host,
+        rx: &RxInfo,
+        token: &[u8; TOKEN_LEN],
+    ) -> bool {
+        let path = rx.reply_path();
+        let (id, now) = (self.local_id, host.now());
+        let secret = shared.token_secret;
+        let answers = |serial| host.mac_eq(token, &probe_token(host, &secret, id, serial, &path));
+        if let Some(left) = self.probe.left.filter(|left| left.waiting) {
+            if left.addr == path.local && answers(left.serial) {
+                self.left_answers(shared, now, left);
+                return true;
+            }
+        }
+        let Some(doubt) = self.probe.doubt else {
+            return false;
+        };
+        if !answers(doubt.serial) {
+            return false;
+        }
+        if self.is_in_use(&path) {
+            let rtt = self.probe.retry.measured(now);
+            self.note_rtt(shared, rtt);
+            self.probe.stop();
+            if doubt.judged {
+                shared.emit(Event::PathAnswers {
+                    flow: self.index,
+                    after: now.since(doubt.since),
+                });
+            }
+        } else {
+            self.alternative_answers(shared, now, doubt, path);
+        }
+        true
+    }
+
+    fn is_in_use(&self, path: &Path) -> bool {
+        self.path.local == path.local && self.path.same_remote(path)
+    }
+
+    fn alternative_answers(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        mut doubt: Doubt,
+        path: Path,
+    ) {
+        let alone = path.local == self.path.local && path.remote != self.path.remote;
+        doubt.peer_can |= alone;
+        let better = doubt
+            .answered
+            .is_none_or(|old| self.effort(shared, &path) < self.effort(shared, &old));
+        if !alone && better {
+            doubt.answered = Some(path);
+        }
+        self.probe.doubt = Some(doubt);
+        self.judge(shared, now);
+    }
+
+    /// What a change to `path` takes: the less the better.
+    fn effort(&self, shared: &Shared, path: &Path) -> (bool, bool, (bool, bool, u8)) {
+        let address = shared.addresses.find(&path.local, 0);
+        (
+            path.remote != self.path.remote,
+            path.local != self.path.local,
+            address.map_or((true, true, u8::MAX), rank),
+        )
+    }
+
+    /// Speaks the verdict when it is time, and moves if a path is known that answers.
+    fn judge(&mut self, shared: &mut Shared, now: Instant) {
+        let Some(mut doubt) = self.probe.doubt else {
+            return;
+        };
+        if now < doubt.verdict {
+            return;
+        }
+        if !doubt.judged {
+            doubt.judged = true;
+            shared.emit(Event::PathTrouble { flow: self.index });
+            if !doubt.wide && shared.settings.policy != Policy::Manual {
+                doubt.wide = true;
+                self.probe.retry = Retry::starting(now);
+            }
+            self.probe.doubt = Some(doubt);
+        }
+        let Some(path) = doubt
+            .answered
+            .filter(|_| self.move_at(shared, &doubt) <= Some(now))
+        else {
+            return;
+        };
+        let Some(to) = shared.addresses.find(&path.local, 0).copied() else {
+            return;
+        };
+        let free = match &self.local {
+            LocalHalf::Settled => true,
+            LocalHalf::Absent(_) => false,
+            LocalHalf::Moving(moving) => {
+                moving.kept && moving.retry.tries >= MOVE_TRIES && moving.to.addr != to.addr
+            }
+        };
+        if free && shared.may_use(&to) {
+            // Answers that come from now on count if this move comes to nothing.
+            doubt.answered = None;
+            self.probe.doubt = Some(doubt);
+            shared.emit(Event::PathDead { flow: self.index });
+            self.begin_move(shared, now, to);
+        }
+    }
+
+    /// When a flow that knows another path moves to it. If either end can leave the dead path,
+    /// the client does; and who would have to move together with its peer lets the peer try
+    /// alone.
+    fn move_at(&self, shared: &Shared, doubt: &Doubt) -> Option<Instant> {
+        let path = doubt.answered?;
+        let mut at = doubt.verdict;
+        if shared.role == Role::Server {
+            at = at.after(self.rtt.retry());
+        }
+        if path.remote != self.path.remote && doubt.peer_can {
+            at = at.after(PEER_FIRST);
+        }
+        Some(at)
+    }
+
+    /// A move is done, ours or the peer's: what was doubted is not in use any more. `old` is the
+    /// path before it.
+    pub(super) fn settle_doubt(&mut self, shared: &Shared, now: Instant, old: Option<Path>) {
+        let doubt = self.probe.doubt.filter(|doubt| doubt.judged);
+        self.probe.stop();
+        if self
+            .probe
+            .left
+            .is_some_and(|left| left.addr == self.path.local)
+        {
+            self.probe.left = None;
+        }
+        let moved = old.filter(|old| doubt.is_some() && old.local != self.path.local);
+        let address = |addr: &IpAddr128| shared.addresses.find(addr, 0).map(rank);
+        let (Some(old), Policy::Prefer) = (moved, shared.settings.policy) else {
+            return;
+        };
+        let known = self.probe.left.and_then(|left| address(&left.addr));
+        let rank_of_old = address(&old.local);
+        let worth = rank_of_old.is_some_and(|old| {
+            address(&self.path.local).is_none_or(|new| old <= new)
+                && known.is_none_or(|known| old < known)
+        });
+        if worth {
+            self.probe.left = Some(Left {
+                addr: old.local,
+                ifindex: old.ifindex,
+                serial: 0,
+                next: now.after(FIRST_LOOK_BACK),
+                gap: FIRST_LOOK_BACK,
+                waiting: false,
+                good_since: None,
+            });
+        }
+    }
+
+    fn left_answers(&mut self, shared: &mut Shared, now: Instant, mut left: Left) {
+        let since = *left.good_since.get_or_insert(now);
+        left.waiting = false;
+        left.gap = TRUST_STEP;
+        left.next = now.after(TRUST_STEP);
+        self.probe.left = Some(left);
+        let trusted = since != now && now.since(since) >= shared.settings.prefer_delay;
+        let back = shared.addresses.find(&left.addr, 0).copied();
+        if let (true, LocalHalf::Settled, Some(to)) = (trusted, &self.local, back) {
+            self.probe.left = None;
+            self.probe.stop();
+            shared.emit(Event::PathBack { flow: self.index });
+            self.begin_move(shared, now, to);
+        }
+    }
+
+    pub(super) fn expire_probes(&mut self, shared: &mut Shared, now: Instant) {
+        if self.data_path().is_none() {
+            return self.probe.stop();
+        }
+        if let Some(doubt) = self.probe.doubt {
+            if now >= doubt.reported.after(shared.settings.give_up) {
+                self.probe.stop();
+            }
+            self.judge(shared, now);
+        }
+        if self.keepalive_at(shared).is_some_and(|at| at <= now) {
+            let first = self.probe.kept_alive == Instant(0);
+            self.probe.kept_alive = now;
+            if !first && self.probe.doubt.is_none() {
+                self.begin_doubt(shared, now, true, false, Duration(0));
+            }
+        }
+        let Some(mut left) = self.probe.left else {
+            return;
+        };
+        let kept = shared.settings.policy == Policy::Prefer
+            && self.phase == Phase::Open
+            && shared.addresses.find(&left.addr, 0).is_some();
+        if !kept {
+            self.probe.left = None;
+        } else if left.next <= now && left.waiting {
+            // It was not answered; the ping that is due now counts for itself.
+            left.waiting = false;
+            left.good_since = None;
+            left.gap =
+                Duration(left.gap.0.saturating_mul(2)).clamp(FIRST_LOOK_BACK, LONGEST_LOOK_BACK);
+            self.probe.left = Some(left);
+        }
+    }
+
+    /// When the next keepalive is due.
+    fn keepalive_at(&self, shared: &Shared) -> Option<Instant> {
+        let span = shared
+            .settings
+            .keepalive
+            .filter(|_| self.phase == Phase::Open)?;
+        Some(match self.probe.kept_alive {
+            Instant(0) => Instant(0),
+            last => last.after(span),
+        })
+    }
+
+    /// The next time at which a probe is sent or judged.
+    pub(super) fn probe_timeout(&self, shared: &Shared) -> Option<Instant> {
+        self.data_path()?;
+        let doubt = self.probe.doubt.and_then(|doubt| {
+            let verdict = Some(doubt.verdict).filter(|_| !doubt.judged);
+            let stop = doubt.reported.after(shared.settings.give_up);
+            let moving = self
+                .move_at(shared, &doubt)
+                .filter(|_| self.local == LocalHalf::Settled);
+            earliest(
+                earliest(verdict, Some(stop)),
+                earliest(moving, self.probe.retry.next),
+            )
+        });
+        let left = self.probe.left.map(|left| left.next);
+        earliest(earliest(doubt, left), self.keepalive_at(shared))
+    }
+
+    pub(super) fn poll_probe(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        now: Instant,
+        buf: &mut [u8],
+    ) -> Option<Transmit> {
+        self.data_path()?;
+        self.poll_doubt(shared, host, now, buf)
+            .or_else(|| self.poll_left(shared, host, now, buf))
+    }
+
+    fn poll_doubt(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        now: Instant,
+        buf: &mut [u8],
+    ) -> Option<Transmit> {
+        let doubt = self.probe.doubt?;
+        if self.probe.retry.is_due(now) {
+            shared.count_repeated(self.probe.retry.tries > 0);
+            self.probe.retry.tried(now, self.rtt.retry(), host);
+            self.probe.burst = Some(0);
+            self.probe.pings = 0;
+        }
+        while let Some(at) = self.probe.burst {
+            let path = self.next_target(shared, &doubt, at);
+            let Some(path) = path else {
+                continue;
+            };
+            self.probe.pings = self.probe.pings.saturating_add(1);
+            let mark = ProbeMark {
+                trouble: doubt.own && doubt.wide,
+                other: at != 0,
+                serial: doubt.serial,
+            };
+            let sent = self.send_probe(shared, host, mark, &path, buf);
+            if sent.is_some() {
+                return sent;
+            }
+        }
+        None
+    }
+
+    /// The target at position `at` of the burst, and the position after it.
+    fn next_target(&mut self, shared: &Shared, doubt: &Doubt, at: u16) -> Option<Path> {
+        let next = match at {
+            0 => self.probe.resume,
+            at => at.saturating_add(1),
+        };
+        let more = doubt.wide && next < POSITIONS;
+        let room = self.probe.pings < MAX_PINGS.saturating_sub(1);
+        self.probe.burst = Some(next).filter(|_| more && room);
+        if self.probe.burst.is_none() {
+            self.probe.resume = match more {
+                true => next,
+                false => 1,
+            };
+        }
+        self.probe_target(shared, at)
+    }
+
+    fn probe_target(&self, shared: &Shared, at: u16) -> Option<Path> {
+        let Some(index) = at.checked_sub(1) else {
+            return self.data_path();
+        };
+        let encap = match index & 1 {
+            0 => self.path.encap,
+            _ => self.path.encap.other(),
+        };
+        let remote = self.probed_remote(shared, usize::from(index >> 1 & 0xf), encap)?;
+        let local = shared.addresses.as_slice().get(usize::from(index >> 5))?;
+        if local.addr.family() != remote.addr.family() || !shared.may_use(local) {
+            return None;
+        }
+        shared
+            .new_path(local, &remote, encap)
+            .filter(|path| !self.is_in_use(path))
+    }
+
+    /// The address on record, then the others of the peer's list.
+    fn probed_remote(&self, shared: &Shared, index: usize, encap: Encap) -> Option<RemoteAddr> {
+        let Some(index) = index.checked_sub(1) else {
+            let known = shared.remote_ilist.find(&self.path.remote);
+            return Some(RemoteAddr {
+                addr: self.path.remote,
+                port: match self.path.encap {
+                    Encap::Udp => self.path.remote_port,
+                    Encap::Native => known.map_or(0, |entry| entry.port),
+                },
+            });
+        };
+        let entry = shared.remote_ilist.entries().get(index)?;
+        let usable = entry.addr != self.path.remote && (entry.port != 0 || encap == Encap::Native);
+        Some(RemoteAddr {
+            addr: entry.addr,
+            port: entry.port,
+        })
+        .filter(|_| usable)
+    }
+
+    fn poll_left(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        now: Instant,
+        buf: &mut [u8],
+    ) -> Option<Transmit> {
+        let mut left = self.probe.left.filter(|left| left.next <= now)?;
+        left.serial = self.probe.next_serial();
+        left.waiting = true;
+        left.next = now.after(left.gap);
+        self.probe.left = Some(left);
+        let local = LocalAddress {
+            addr: left.addr,
+            ifindex: left.ifindex,
+            ..LocalAddress::NONE
+        };
+        let remote = self.probed_remote(shared, 0, self.path.encap)?;
+        let path = shared.new_path(&local, &remote, self.path.encap)?;
+        let mark = ProbeMark {
+            trouble: false,
+            other: true,
+            serial: left.serial,
+        };
+        self.send_probe(shared, host, mark, &path, buf)
+    }
+
+    fn send_probe(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        mark: ProbeMark,
+        path: &Path,
+        buf: &mut [u8],
+    ) -> Option<Transmit> {
+        let mut ping = self.message(shared, PacketType::Ping, self.version);
+        let secret = &shared.token_secret;
+        ping.token = Some(probe_token(host, secret, self.local_id, mark.serial, path));
+        ping.probe = Some(mark);
+        shared.counters.probes = shared.counters.probes.saturating_add(1);
+        self.send(shared, host, &ping, path, None, buf)
+    }
+}
