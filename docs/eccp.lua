@@ -19,6 +19,7 @@ local OPTIONS = {
   [0x85] = "Token", [0x86] = "Preferred address", [0x87] = "New flow ID",
   [0x88] = "Existing flow ID", [0x09] = "Reason", [0x0a] = "Versions", [0x0b] = "Record",
   [0x0c] = "Echo",
+  [0x16] = "Probe",
   [0x8f] = "MAC",
 }
 

@@ -8,12 +8,12 @@ use crate::{
         rcu_table::{Entry, Link, RcuTable, Removed},
         work::{Task, Work},
     },
-    proto::event::FlowIndex,
+    proto::{event::FlowIndex, time::Duration},
 };
 use kernel::{
     prelude::*,
     sync::{
-        atomic::{Acquire, Atomic, Release},
+        atomic::{Acquire, Atomic, Relaxed, Release},
         Arc,
     },
 };
@@ -32,6 +32,11 @@ pub(crate) enum Stage {
     Draining,
 }
 
+/// When a flow is looked at after its first packet.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+/// Packets between two looks that make a stream.
+const STREAM: u64 = 8;
+
 /// One flow of a connection.
 pub(crate) struct Flow {
     /// The local flow ID: the table's key.
@@ -47,6 +52,11 @@ pub(crate) struct Flow {
     remote: Atomic<u64>,
     settle: Work,
     free: Work,
+    watch: Work,
+    /// Packets received at the last look.
+    received: Atomic<u64>,
+    /// They came in a stream.
+    streaming: Atomic<bool>,
     link: Link<Flow>,
 }
 
@@ -67,6 +77,9 @@ impl Flow {
                 remote: Atomic::new(0),
                 settle: Work::new()?,
                 free: Work::new()?,
+                watch: Work::new()?,
+                received: Atomic::new(0),
+                streaming: Atomic::new(false),
                 link: Link::new(),
             },
             GFP_KERNEL,
@@ -74,6 +87,7 @@ impl Flow {
         flow.endpoint.own(&flow);
         flow.settle.own(&flow, Task::FlowSettle);
         flow.free.own(&flow, Task::FlowFree);
+        flow.watch.own(&flow, Task::FlowWatch);
         Ok(flow)
     }
 
@@ -81,6 +95,35 @@ impl Flow {
     /// [`Connection::endpoint_settled`] follows. At most once.
     pub(crate) fn settle_endpoint(self: &Arc<Self>) {
         self.settle.after_readers(self);
+    }
+
+    /// TCP sends a packet and nobody looks after it: [`Connection::watch`] follows. May be called
+    /// in softirq.
+    pub(crate) fn begin_watch(self: Arc<Self>) {
+        if self.stage() == Stage::Open {
+            self.look_after(FIRST_LOOK);
+        }
+    }
+
+    /// Plans the next [`Connection::watch`].
+    pub(crate) fn look_after(self: &Arc<Self>, span: Duration) {
+        self.watch.arm(self, span.0);
+    }
+
+    /// Nothing is looked after any more; TCP must be unable to send.
+    pub(crate) fn end_watch(self: &Arc<Self>) {
+        self.watch.disarm(self);
+    }
+
+    /// Notes how many packets have been received. Whether a stream of them has stopped since the
+    /// last look, and whether any came.
+    pub(crate) fn note_received(&self, packets: u64) -> (bool, bool) {
+        let new = packets.wrapping_sub(self.received.load(Relaxed));
+        self.received.store(packets, Relaxed);
+        let streamed = self.streaming.load(Relaxed);
+        self.streaming
+            .store(new >= STREAM || (streamed && new > 0), Relaxed);
+        (streamed && new == 0, new > 0)
     }
 
     /// Takes the flow out of the table.

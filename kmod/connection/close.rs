@@ -216,6 +216,7 @@ impl Connection {
                 self.net.counters.add(Count::FLOWS_CLOSED);
             }
             crate::remotes().remove(&flow);
+            flow.end_watch();
             flow.leave();
             match state.endpoint {
                 Endpoint::Closed if state.user.is_none() => {

@@ -146,6 +146,25 @@ impl Connection {
                 state.why = notify::reason::of_failure(why);
                 notify::report(self, state, Report::FlowMoveFailed);
             }
+            Event::PathTrouble { .. } => {
+                counters.add(Count::PATH_TROUBLES);
+                notify::report(self, state, Report::PathTrouble);
+            }
+            Event::PathAnswers { .. } => {
+                counters.add(Count::PATH_RECOVERIES);
+                notify::report(self, state, Report::PathRecovered);
+                if let (Some(flow), Endpoint::Adopted) = (&state.flow, state.endpoint) {
+                    flow.endpoint.resend();
+                }
+            }
+            Event::PathDead { .. } => {
+                counters.add(Count::PATH_FAILOVERS);
+                state.asked = Some(notify::reason::PATH_DEAD);
+            }
+            Event::PathBack { .. } => {
+                counters.add(Count::PATH_RETURNS);
+                state.asked = Some(notify::reason::PATH_BACK);
+            }
             Event::Closed { reason, .. } => self.finish(state, reason),
             Event::PeerReset { .. } => counters.add(Count::RESETS_RECEIVED),
             Event::RttSample { .. } | Event::Pong { .. } => {}

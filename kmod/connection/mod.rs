@@ -2,11 +2,13 @@
 //! A connection: the protocol core's, driven by packets, timers and system calls.
 //!
 //! This file begins connections and takes what comes for them. `drive` carries out what the core
-//! wants, `close` ends endpoints and flows, `state` is what the lock guards.
+//! wants, `close` ends endpoints and flows, `watch` looks after what TCP sends, `state` is what the
+//! lock guards.
 
 mod close;
 mod drive;
 mod state;
+mod watch;
 
 use crate::kernel_objects::errno::ECONNABORTED;
 use crate::{
@@ -306,8 +308,10 @@ impl Connection {
     }
 
     /// Other settings for a connection that exists.
-    pub(crate) fn set_settings(&self, settings: &Settings) {
+    pub(crate) fn set_settings(self: &Arc<Self>, settings: &Settings) {
         self.state.lock().core.set_settings(settings);
+        // Timers may be due that there were not before.
+        self.kick();
     }
 
     /// Name of this end or of the peer's; `None` before there is a path.

@@ -27,6 +27,8 @@ pub(crate) enum Report {
     FlowClosed,
     ConnectionClosed,
     AddressGone,
+    PathTrouble,
+    PathRecovered,
 }
 
 /// The numbers of `enum eccp_reason`.
@@ -39,6 +41,9 @@ pub(crate) mod reason {
     pub(crate) const PEER: Why = sys::eccp_reason_ECCP_REASON_PEER;
     pub(crate) const NAMESPACE: Why = sys::eccp_reason_ECCP_REASON_NAMESPACE;
     pub(crate) const BETTER_ADDRESS: Why = sys::eccp_reason_ECCP_REASON_BETTER_ADDRESS;
+
+    pub(crate) const PATH_DEAD: Why = sys::eccp_reason_ECCP_REASON_PATH_DEAD;
+    pub(crate) const PATH_BACK: Why = sys::eccp_reason_ECCP_REASON_PATH_BACK;
 
     pub(crate) fn of_failure(failure: MoveFailure) -> Why {
         match failure {
@@ -73,6 +78,8 @@ impl Report {
             Self::FlowClosed => sys::ECCP_CMD_FLOW_CLOSED,
             Self::ConnectionClosed => sys::ECCP_CMD_CONNECTION_CLOSED,
             Self::AddressGone => sys::ECCP_CMD_ADDRESS_GONE,
+            Self::PathTrouble => sys::ECCP_CMD_PATH_TROUBLE,
+            Self::PathRecovered => sys::ECCP_CMD_PATH_RECOVERED,
         }
     }
 }

@@ -50,7 +50,15 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
     )?;
     to.u32(sys::ECCP_A_SETTINGS_CONTROL_RATE, core.control_rate)?;
     to.u32(sys::ECCP_A_SETTINGS_MAX_CONNECTIONS, config.max_connections)?;
-    to.u32(sys::ECCP_A_SETTINGS_MAX_HALF_OPEN, config.max_half_open)
+    to.u32(sys::ECCP_A_SETTINGS_MAX_HALF_OPEN, config.max_half_open)?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_PATH_TIMEOUT_MS,
+        core.path_timeout.map_or(0, millis),
+    )?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_KEEPALIVE_MS,
+        core.keepalive.map_or(0, millis),
+    )
 }
 
 fn millis(time: Duration) -> u32 {
@@ -116,6 +124,15 @@ fn read(request: &Request, config: &mut Config) {
     }
     if let Some(ms) = number(sys::ECCP_A_SETTINGS_NO_ADDRESS_MS) {
         core.no_address = (ms != 0).then(|| Duration::from_millis(ms.into()));
+    }
+    let spans = [
+        (sys::ECCP_A_SETTINGS_PATH_TIMEOUT_MS, &mut core.path_timeout),
+        (sys::ECCP_A_SETTINGS_KEEPALIVE_MS, &mut core.keepalive),
+    ];
+    for (kind, setting) in spans {
+        if let Some(ms) = number(kind) {
+            *setting = (ms != 0).then(|| Duration::from_millis(ms.into()));
+        }
     }
     let times = [
         (sys::ECCP_A_SETTINGS_GIVE_UP_MS, &mut core.give_up),

@@ -20,6 +20,7 @@ use kernel::{error::to_result, prelude::*, sync::Arc};
 pub(crate) use sys::shim_flow_stats as FlowStats;
 pub(crate) use sys::shim_tail as Tail;
 pub(crate) use sys::shim_transport as Transport;
+pub(crate) use sys::shim_watch as Watch;
 
 /// A kernel TCP socket without a user, and without a connection.
 ///
@@ -324,6 +325,26 @@ impl Endpoint {
     pub(crate) fn pseudo(&self) -> u32 {
         // SAFETY: valid by the type's invariant.
         unsafe { sys::shim_flow_pseudo(self.as_ptr()) }
+    }
+
+    /// How TCP gets on with what it has sent. Only while the endpoint is adopted.
+    pub(crate) fn watch(&self) -> Watch {
+        let mut watch = Watch::default();
+        // SAFETY: adopted, so there is an inner socket.
+        unsafe { sys::shim_watch_look(self.as_ptr(), &mut watch) };
+        watch
+    }
+
+    /// TCP's next packet calls [`Flow::begin_watch`].
+    pub(crate) fn end_watch(&self) {
+        // SAFETY: valid by the type's invariant.
+        unsafe { sys::shim_watch_end(self.as_ptr()) };
+    }
+
+    /// Sends again at once what waits for acknowledgement. Only while the endpoint is adopted.
+    pub(crate) fn resend(&self) {
+        // SAFETY: adopted, so there is an inner socket.
+        unsafe { sys::shim_watch_resend(self.as_ptr()) };
     }
 
     /// Counters of the flow; and of TCP while `adopted`.

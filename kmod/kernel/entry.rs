@@ -20,7 +20,7 @@ use core::{
 use kernel::{
     error::from_result,
     prelude::*,
-    sync::{rcu, Arc},
+    sync::{rcu, Arc, ArcBorrow},
 };
 
 /// # Safety
@@ -101,6 +101,15 @@ unsafe extern "C" fn eccp_rust_inner_closed(owner: *mut c_void) {
 }
 
 /// # Safety
+/// `owner` is the word of an adopted endpoint, whose socket is locked.
+#[no_mangle]
+unsafe extern "C" fn eccp_rust_watch(owner: *mut c_void) {
+    // SAFETY: as in `eccp_rust_xmit()`; the word is that of an `Arc`.
+    let flow = unsafe { ArcBorrow::from_raw(owner.cast::<Flow>()) };
+    Arc::from(flow).begin_watch();
+}
+
+/// # Safety
 /// `owner` and `what` are those of a piece of work that holds one count of its owner, or the
 /// shim's part of a namespace and 0.
 #[no_mangle]
@@ -109,6 +118,7 @@ unsafe extern "C" fn eccp_rust_work(owner: *mut c_void, what: u32) {
     const FLOW_SETTLE: u32 = Task::FlowSettle as u32;
     const FLOW_FREE: u32 = Task::FlowFree as u32;
     const REMOTE_FREE: u32 = Task::RemoteFree as u32;
+    const FLOW_WATCH: u32 = Task::FlowWatch as u32;
     match what {
         // SAFETY: by contract.
         CONNECTION => unsafe { Arc::from_raw(owner.cast::<Connection>()) }.run(),
@@ -116,6 +126,11 @@ unsafe extern "C" fn eccp_rust_work(owner: *mut c_void, what: u32) {
             // SAFETY: by contract.
             let flow = unsafe { Arc::from_raw(owner.cast::<Flow>()) };
             flow.connection.endpoint_settled(&flow);
+        }
+        FLOW_WATCH => {
+            // SAFETY: by contract.
+            let flow = unsafe { Arc::from_raw(owner.cast::<Flow>()) };
+            flow.connection.watch(&flow);
         }
         // SAFETY: by contract.
         FLOW_FREE => drop(unsafe { Arc::from_raw(owner.cast::<Flow>()) }),

@@ -17,6 +17,8 @@ pub(crate) enum Task {
     FlowFree = 3,
     /// A peer's flow ID leaves the memory.
     RemoteFree = 4,
+    /// `Connection::watch()`.
+    FlowWatch = 5,
 }
 
 /// Work that an object of type `T` does for itself, at once or after a delay.

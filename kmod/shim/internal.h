@@ -40,6 +40,10 @@ struct shim_flow {
 	__wsum pseudo;
 	struct sk_buff_head held;
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+	/* watch.c: what TCP had delivered when it last sent, and since when it had. */
+	u32 delivered;
+	unsigned long delivered_at;
+	bool watched;
 };
 
 struct shim_net {
@@ -103,6 +107,8 @@ extern struct workqueue_struct *shim_wq;
 int shim_udp_rcv(struct sock *sk, struct sk_buff *skb);
 struct sk_buff *shim_udp_gro_receive(struct sock *sk, struct list_head *head, struct sk_buff *skb);
 int shim_udp_gro_complete(struct sock *sk, struct sk_buff *skb, int offset);
+void shim_tcp_resend(struct sock *sk);
+void shim_watch_sent(struct sock *sk, struct shim_flow *flow);
 void shim_flow_apply_route(struct sock *sk, struct shim_flow *flow, struct dst_entry *dst);
 struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,
 			     struct shim_path *chosen);

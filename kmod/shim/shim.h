@@ -79,6 +79,16 @@ struct shim_flow_stats {
 	u8 pad[7];
 };
 
+/* How TCP gets on with what it has sent. */
+struct shim_watch {
+	u64 rx_packets;
+	u32 unacknowledged_us; /* since anything was acknowledged */
+	u32 silent_us;	       /* since data came */
+	u32 srtt_us;
+	bool outstanding;
+	u8 pad[3];
+};
+
 struct shim_address {
 	u8 addr[16];
 	u32 ifindex;
@@ -98,6 +108,7 @@ int eccp_rust_xmit(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow,
 bool eccp_rust_pseudo(const u8 *header, __wsum *sum);
 void eccp_rust_icmp(struct net *net, const u8 *header, struct sk_buff *skb, u32 mtu, u32 kind);
 void eccp_rust_inner_closed(void *owner);
+void eccp_rust_watch(void *owner);
 void eccp_rust_work(void *owner, u32 what);
 int eccp_rust_net_init(struct shim_net *sn);
 void eccp_rust_net_exit(void *state);
@@ -168,6 +179,11 @@ bool shim_tcp_flushed(struct shim_flow *flow);
 bool shim_tcp_half_closed(struct shim_flow *flow);
 void shim_tcp_release(struct shim_flow *flow);
 void shim_tcp_drop(struct socket *inner);
+
+/* ---- watch.c: whether what TCP sends arrives ---- */
+void shim_watch_look(struct shim_flow *flow, struct shim_watch *watch);
+void shim_watch_end(struct shim_flow *flow);
+void shim_watch_resend(struct shim_flow *flow);
 
 /* ---- family.c: AF_ECCP ---- */
 int shim_family_register(void);

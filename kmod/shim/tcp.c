@@ -4,7 +4,7 @@
  * straight into ESTABLISHED, known only by the virtual addresses of its flow
  * IDs, whose packets leave through the flow.
  *
- * This is the only file that touches the fields of struct tcp_sock.
+ * This is the only file that changes the fields of struct tcp_sock.
  */
 #include "internal.h"
 
@@ -17,6 +17,7 @@ static int shim_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *f
 {
 	struct shim_flow *flow = shim_flow_of(sk);
 
+	shim_watch_sent(sk, flow);
 	return eccp_rust_xmit(sk, skb, flow, flow->owner);
 }
 
@@ -267,6 +268,19 @@ out:
 	return err;
 }
 
+/* Sends again at once, without the waiting times that have grown while nothing arrived. */
+void shim_tcp_resend(struct sock *sk)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	icsk->icsk_rto = TCP_TIMEOUT_INIT;
+	icsk->icsk_backoff = 0;
+	if (tcp_sk(sk)->packets_out)
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, 1, TCP_RTO_MAX);
+	else if (tcp_write_queue_empty(sk) == false)
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, 1, TCP_RTO_MAX);
+}
+
 /* Moves the endpoint to @path. @fresh: nothing is known of the path's rate. */
 void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, bool fresh)
 {
@@ -289,12 +303,7 @@ void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, boo
 		tp->srtt_us = 0;
 		tp->mdev_us = jiffies_to_usecs(TCP_TIMEOUT_INIT);
 	}
-	icsk->icsk_rto = TCP_TIMEOUT_INIT;
-	icsk->icsk_backoff = 0;
-	if (tp->packets_out)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, 1, TCP_RTO_MAX);
-	else if (tcp_write_queue_empty(sk) == false)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, 1, TCP_RTO_MAX);
+	shim_tcp_resend(sk);
 	if ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT))
 		__tcp_send_ack(sk, tp->rcv_nxt, 0); /* shows the peer where we are now */
 out:

@@ -45,6 +45,10 @@ values! {
         14 "connection-closed" ConnectionClosed,
         #[doc = "The local address of a flow is gone."]
         15 "address-gone" AddressGone,
+        #[doc = "The path in use does not answer."]
+        16 "path-trouble" PathTrouble,
+        #[doc = "The path in use answers again."]
+        17 "path-recovered" PathRecovered,
     }
 }
 
@@ -141,6 +145,10 @@ values! {
         14 "versions-exhausted" VersionsExhausted,
         #[doc = "The network namespace was deleted."]
         15 "namespace" Namespace,
+        #[doc = "The path in use did not answer, and another did."]
+        16 "path-dead" PathDead,
+        #[doc = "A preferred path that was dead has answered long enough."]
+        17 "path-back" PathBack,
     }
 }
 

@@ -91,7 +91,9 @@ pub fn attribute_name(command: Command, kind: u16) -> Option<&'static str> {
         | Command::FlowMoving
         | Command::FlowMoved
         | Command::FlowMoveFailed
-        | Command::FlowClosed => name_of::<FlowAttribute>(kind),
+        | Command::FlowClosed
+        | Command::PathTrouble
+        | Command::PathRecovered => name_of::<FlowAttribute>(kind),
         Command::FlowMove => name_of::<MoveAttribute>(kind),
         Command::SettingsGet | Command::SettingsSet => name_of::<SettingsAttribute>(kind),
         Command::StatsGet => name_of::<StatsAttribute>(kind),
@@ -137,7 +139,9 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
             | Command::FlowMoving
             | Command::FlowMoved
             | Command::FlowMoveFailed
-            | Command::FlowClosed => Attributes::Flow(parse_all(bytes)?),
+            | Command::FlowClosed
+            | Command::PathTrouble
+            | Command::PathRecovered => Attributes::Flow(parse_all(bytes)?),
             Command::FlowMove => Attributes::Move(parse_all(bytes)?),
             Command::SettingsGet | Command::SettingsSet => Attributes::Settings(parse_all(bytes)?),
             Command::StatsGet => Attributes::Stats(parse_all(bytes)?),

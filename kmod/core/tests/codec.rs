@@ -6,8 +6,8 @@ use eccp_core::ilist::{IList, IListEntry, MAX_ADDRESSES};
 use eccp_core::respond::version_answer;
 use eccp_core::service::{Service, TransportParams, MAX_TRANSPORT};
 use eccp_core::wire::{
-    Header, Malformed, Message, Packet, PacketType, ParseError, Reason, Versions, CONTROL_LEN,
-    DATA_LEN, INNER_TCP, MAX_CONTROL, OPT_MANDATORY,
+    Header, Malformed, Message, Packet, PacketType, ParseError, ProbeMark, Reason, Versions,
+    CONTROL_LEN, DATA_LEN, INNER_TCP, MAX_CONTROL, OPT_MANDATORY,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -83,6 +83,11 @@ fn message() -> impl Strategy<Value = Message> {
         m.token = Some(second.3);
         m.echo = second.0.map(|_| second.3);
         m.versions = Versions::new(&second.4);
+        m.probe = second.1.map(|n| ProbeMark {
+            trouble: n & 1 != 0,
+            other: n & 2 != 0,
+            serial: n as u32,
+        });
         m
     })
 }

@@ -59,6 +59,14 @@ static const struct netlink_range_validation eccp_a_settings_max_half_open_range
 	.max	= 65536ULL,
 };
 
+static const struct netlink_range_validation eccp_a_settings_path_timeout_ms_range = {
+	.max	= 60000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_keepalive_ms_range = {
+	.max	= 86400000ULL,
+};
+
 /* ECCP_CMD_CONNECTION_GET - do */
 static const struct nla_policy eccp_connection_get_nl_policy[ECCP_A_CONNECTION_ID + 1] = {
 	[ECCP_A_CONNECTION_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
@@ -78,7 +86,7 @@ static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX +
 };
 
 /* ECCP_CMD_SETTINGS_SET - do */
-static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MAX_HALF_OPEN + 1] = {
+static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_KEEPALIVE_MS + 1] = {
 	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
@@ -91,6 +99,8 @@ static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MAX_H
 	[ECCP_A_SETTINGS_CONTROL_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_control_rate_range),
 	[ECCP_A_SETTINGS_MAX_CONNECTIONS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_connections_range),
 	[ECCP_A_SETTINGS_MAX_HALF_OPEN] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_half_open_range),
+	[ECCP_A_SETTINGS_PATH_TIMEOUT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_path_timeout_ms_range),
+	[ECCP_A_SETTINGS_KEEPALIVE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_keepalive_ms_range),
 };
 
 /* Ops table for eccp */
@@ -140,7 +150,7 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd		= ECCP_CMD_SETTINGS_SET,
 		.doit		= eccp_nl_settings_set_doit,
 		.policy		= eccp_settings_set_nl_policy,
-		.maxattr	= ECCP_A_SETTINGS_MAX_HALF_OPEN,
+		.maxattr	= ECCP_A_SETTINGS_KEEPALIVE_MS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

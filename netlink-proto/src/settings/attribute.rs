@@ -31,5 +31,9 @@ attributes! {
         11 "max-connections" MaxConnections(u32),
         #[doc = "Set-ups of the namespace that wait for their last ACK."]
         12 "max-half-open" MaxHalfOpen(u32),
+        #[doc = "Least time without an acknowledgement after which a path is asked; 0 never asks."]
+        13 "path-timeout-ms" PathTimeoutMs(u32),
+        #[doc = "How often an idle connection asks whether its path answers; 0 never."]
+        14 "keepalive-ms" KeepaliveMs(u32),
     }
 }

@@ -29,7 +29,9 @@ impl SettingsAttribute {
             | S::PreferDelayMs(value)
             | S::ControlRate(value)
             | S::MaxConnections(value)
-            | S::MaxHalfOpen(value) => value.to_string(),
+            | S::MaxHalfOpen(value)
+            | S::PathTimeoutMs(value)
+            | S::KeepaliveMs(value) => value.to_string(),
             S::Other(other) => format!("unknown-{}", other.kind()),
         }
     }
@@ -61,6 +63,8 @@ impl SettingsAttribute {
             "control-rate" => S::ControlRate(number()?),
             "max-connections" => S::MaxConnections(number()?),
             "max-half-open" => S::MaxHalfOpen(number()?),
+            "path-timeout-ms" => S::PathTimeoutMs(number()?),
+            "keepalive-ms" => S::KeepaliveMs(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(

@@ -128,5 +128,13 @@ values! {
         60 "refused-moves" RefusedMoves,
         #[doc = "Notifications for which there was no memory."]
         61 "events-lost" EventsLost,
+        #[doc = "Times that a path in use did not answer."]
+        62 "path-troubles" PathTroubles,
+        #[doc = "Times that such a path answered again before the flow had left it."]
+        63 "path-recoveries" PathRecoveries,
+        #[doc = "Moves away from a path that did not answer."]
+        64 "path-failovers" PathFailovers,
+        #[doc = "Moves back to a preferred path that answers again."]
+        65 "path-returns" PathReturns,
     }
 }

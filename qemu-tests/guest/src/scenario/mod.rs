@@ -9,6 +9,7 @@ mod failover;
 mod lifecycle;
 mod moves;
 mod netlink;
+mod outages;
 mod permission;
 mod roaming;
 mod sockets;
@@ -20,6 +21,7 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     sockets::TABLE,
     moves::TABLE,
     failover::TABLE,
+    outages::TABLE,
     connections::TABLE,
     permission::TABLE,
     netlink::TABLE,

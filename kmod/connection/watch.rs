@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Looks now and then, while packets flow, whether what TCP sends is acknowledged and whether a
+//! stream to us goes on. The core decides what follows.
+
+use super::{state::Endpoint, Connection};
+use crate::{
+    flow::{Flow, Stage},
+    kernel_objects::crypto::KernelHost,
+    proto::time::Duration,
+};
+use kernel::sync::Arc;
+
+/// Shortest time between two looks.
+const SHORTEST: Duration = Duration::from_millis(20);
+
+impl Connection {
+    /// Looks at a flow, and plans the next look.
+    pub(crate) fn watch(self: &Arc<Self>, flow: &Arc<Flow>) {
+        let mut state = self.state.lock();
+        if state.finished || state.endpoint != Endpoint::Adopted || flow.stage() != Stage::Open {
+            return;
+        }
+        let seen = flow.endpoint.watch();
+        let rtt = Duration(seen.srtt_us.into());
+        let (stopped, received) = flow.note_received(seen.rx_packets);
+        let Some(patience) = state.core.path_patience(rtt) else {
+            return flow.endpoint.end_watch();
+        };
+        let age = Duration(seen.unacknowledged_us.into());
+        let mut next = None;
+        if seen.outstanding {
+            let mut host = KernelHost::new();
+            next = Some(patience);
+            if age >= patience {
+                state.core.handle_path_trouble(&host, flow.index, rtt);
+            } else {
+                state.core.handle_path_progress(flow.index);
+                next = Some(Duration(patience.0 - age.0));
+            }
+            self.drive(&mut state, &mut host);
+        } else if received {
+            next = Some(Duration(patience.0.saturating_sub(seen.silent_us.into())));
+        } else if stopped {
+            let mut host = KernelHost::new();
+            state.core.handle_path_silence(&host, flow.index, rtt);
+            self.drive(&mut state, &mut host);
+        }
+        match next {
+            Some(span) => flow.look_after(span.max(SHORTEST)),
+            None => flow.endpoint.end_watch(),
+        }
+    }
+}
