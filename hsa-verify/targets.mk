@@ -22,3 +22,16 @@ demo-hsa: ## Make a campus network with a planted loop and leak, and find them (
 	ask isolation campus --slice staff=vlan=10 --slice guests=vlan=20 --html isolation.html; \
 	ask check campus/policy.toml; \
 	printf '\nPictures and pages are in target/demo-hsa.\n'
+
+# Coverage-guided fuzzing wants a nightly compiler and `cargo install cargo-fuzz`.
+HSA_FUZZ_TARGETS = ios_config ios_shown junos_config junos_shown openflow hassel netplumber native links headers
+HSA_FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz-hsa
+fuzz-hsa: ## Fuzz every reader of hsa-verify for HSA_FUZZ_SECONDS each (nightly Rust, cargo-fuzz)
+	cd hsa-verify/fuzz; for target in $(HSA_FUZZ_TARGETS); do \
+		mkdir -p corpus/$$target; \
+		cargo +nightly fuzz run --fuzz-dir . --sanitizer none $$target corpus/$$target seeds/$$target -- \
+			-dict=words.dict -max_len=4096 -timeout=20 -rss_limit_mb=4096 \
+			-max_total_time=$(HSA_FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
+	done

@@ -7,9 +7,10 @@
 //! fixpoint, the headers with an infinite walk. A packet that goes round a cycle of n ports must
 //! be in N_n where it starts and in N_{n-i} after i hops, which leaves next to nothing to search.
 
+use super::loops_by_class::loops_by_class;
 use crate::model::PortId;
 use crate::space::Set;
-use crate::transfer::{Classes, Plane};
+use crate::transfer::Plane;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers seen from one port of a cycle.
@@ -75,9 +76,26 @@ pub fn loops(plane: &mut Plane) -> Loops {
 }
 
 /// What is left of the search for cycles.
-struct Limits {
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
     hops: u32,
     cycles: usize,
+}
+
+impl Limits {
+    /// Takes off what another search has used. `false` if that is more than there was.
+    pub(super) fn take_off(&mut self, other: Limits) -> bool {
+        let whole = Limits::default();
+        let hops = self.hops.checked_sub(whole.hops - other.hops);
+        let cycles = self.cycles.checked_sub(whole.cycles - other.cycles);
+        match (hops, cycles) {
+            (Some(hops), Some(cycles)) => {
+                *self = Limits { hops, cycles };
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -89,57 +107,7 @@ impl Default for Limits {
     }
 }
 
-/// Looks at one class of headers at a time; a packet never changes its class.
-fn loops_by_class(plane: &mut Plane, classes: &Classes) -> Loops {
-    let mut forever: BTreeMap<PortId, Vec<Set>> = BTreeMap::new();
-    let mut cycles: BTreeMap<Vec<PortId>, Vec<Cycle>> = BTreeMap::new();
-    let mut limits = Limits::default();
-    let mut more = false;
-    for class in 0..classes.len() {
-        plane.narrow(Some((classes, class)));
-        let part = loops_at_once(plane, &mut limits);
-        more |= part.more;
-        plane.narrow(None);
-        let headers = classes.headers(class);
-        for (port, set) in part.forever {
-            let set = plane.space.and(headers, set);
-            forever.entry(port).or_default().push(set);
-        }
-        for mut cycle in part.cycles {
-            for start in &mut cycle.starts {
-                start.once = plane.space.and(headers, start.once);
-                start.forever = plane.space.and(headers, start.forever);
-            }
-            cycles.entry(cycle.ports()).or_default().push(cycle);
-        }
-    }
-    let forever = forever.into_iter();
-    Loops {
-        forever: forever
-            .map(|(p, sets)| (p, plane.space.or_all(sets)))
-            .collect(),
-        cycles: cycles
-            .into_values()
-            .map(|parts| join(plane, &parts))
-            .collect(),
-        more,
-    }
-}
-
-/// The same cycle as found for several classes of headers.
-fn join(plane: &mut Plane, parts: &[Cycle]) -> Cycle {
-    let mut whole = parts[0].clone();
-    for (i, start) in whole.starts.iter_mut().enumerate() {
-        start.once = plane
-            .space
-            .or_all(parts.iter().map(|c| c.starts[i].once).collect());
-        let forever = parts.iter().map(|c| c.starts[i].forever).collect();
-        start.forever = plane.space.or_all(forever);
-    }
-    whole
-}
-
-fn loops_at_once(plane: &mut Plane, limits: &mut Limits) -> Loops {
+pub(super) fn loops_at_once(plane: &mut Plane, limits: &mut Limits) -> Loops {
     let ports = linked_inputs(plane);
     let rounds = walks(plane, &ports);
     let last = rounds.last().expect("there is a round 0");

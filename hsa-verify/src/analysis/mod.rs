@@ -5,6 +5,7 @@
 mod blackholes;
 mod changes;
 mod loops;
+mod loops_by_class;
 mod many;
 mod paths;
 mod reach;

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Arguments: help, man page and completions come from here.
 
+use super::examples;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 const AFTER: &str = "\
 NETWORK is a file or folder; what it holds is found out from the contents:
   Cisco IOS     show running-config, ip cef or ip route, arp, mac address-table,
-                spanning-tree, interfaces (one file each, or terminal logs)
+                spanning-tree, vlan, access-lists, interfaces, cdp or lldp
+                neighbors detail (one file each, or terminal logs)
   Junos         show route forwarding-table, show interfaces (XML or JSON),
                 show route | display json, configuration (set lines or braces)
-  OpenFlow      ovs-ofctl dump-flows, one file a switch
+  OpenFlow      ovs-ofctl dump-flows and dump-groups, one file a switch each
   Hassel        .tf files with topology.tf and port_map
   NetPlumber    JSON tables with topology
   hsa-verify    JSON as `export` writes it (`export --schema` prints the schema)
 
-Ports are written box:port. Headers are written by field:
-  ip_dst=10.0.0.0/8 tp_dst=80|443 !vlan=3 or ip_proto=1
+Ports are written box:port; `show NETWORK BOX` lists them. Headers are written by field:
+  ip_dst=10.0.0.0/8 tp_dst=80|443 !vlan=3     all of these (`show NETWORK` lists fields)
+  ip_src=10.1.0.0/16 or ip_src=10.2.0.0/16    one of these
+  tp_dst=1024..65535  ip_dst=10.0.10.0&0xff00ff00
+
+To try it: hsa-verify generate campus net; hsa-verify loops net --html loops.html
 
 Exit codes:
   0  the good answer: it gets there, no loop, no leak, nothing changed, policy holds
@@ -38,6 +44,7 @@ pub struct Arguments {
 
 /// Options of every question.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every question")]
 pub struct Common {
     /// Print JSON instead of text
     #[arg(long, short = 'j', global = true)]
@@ -100,6 +107,7 @@ pub struct Route {
 pub enum Question {
     /// Which packets get from A to B, by which paths? Prints the header set, a packet, and its
     /// way hop by hop with the rule and file line that decided
+    #[command(after_help = examples::REACH)]
     Reach {
         /// Network
         network: PathBuf,
@@ -117,11 +125,13 @@ pub enum Question {
         paths: usize,
     },
     /// Can packets go round? For ever, or a limited number of times?
+    #[command(after_help = examples::LOOPS)]
     Loops {
         /// Network
         network: PathBuf,
     },
     /// Where do packets end inside the network, and which rule ends them?
+    #[command(after_help = examples::BLACKHOLES)]
     Blackholes {
         /// Network
         network: PathBuf,
@@ -136,6 +146,7 @@ pub enum Question {
         all: bool,
     },
     /// Are slices disjoint, and do their packets stay inside?
+    #[command(after_help = examples::ISOLATION)]
     Isolation {
         /// Network
         network: PathBuf,
@@ -144,6 +155,7 @@ pub enum Question {
         slice: Vec<String>,
     },
     /// Which packets at A can reach B?
+    #[command(after_help = examples::INVERSE)]
     Inverse {
         /// Network
         network: PathBuf,
@@ -158,6 +170,7 @@ pub enum Question {
         headers: Option<String>,
     },
     /// What would a change of rules or links do?
+    #[command(after_help = examples::WHATIF)]
     Whatif {
         /// Network
         network: PathBuf,
@@ -184,6 +197,7 @@ pub enum Question {
         headers: Option<String>,
     },
     /// What differs between two snapshots?
+    #[command(after_help = examples::DIFF)]
     Diff {
         /// Network before
         before: PathBuf,
@@ -197,6 +211,7 @@ pub enum Question {
         headers: Option<String>,
     },
     /// Does everything from A to B pass a box?
+    #[command(after_help = examples::WAYPOINT)]
     Waypoint {
         /// Network
         network: PathBuf,
@@ -208,6 +223,7 @@ pub enum Question {
         through: Vec<String>,
     },
     /// What is in a network: statistics, a box, a rule, VLANs, remarks of the readers, quirks
+    #[command(after_help = examples::SHOW)]
     Show {
         /// Network
         network: PathBuf,
@@ -215,11 +231,13 @@ pub enum Question {
         what: Option<String>,
     },
     /// Does a network keep a policy? Made for CI: exit code 1 names every violation
+    #[command(after_help = examples::CHECK)]
     Check {
         /// Policy file (TOML)
         policy: PathBuf,
     },
     /// Write a network as JSON that every question reads
+    #[command(after_help = examples::EXPORT)]
     Export {
         /// Network
         #[arg(required_unless_present = "schema")]

@@ -2,8 +2,10 @@
 //! Command line: arguments, loading, questions, output.
 
 mod arguments;
+mod examples;
 mod exit;
 mod load;
+mod manual;
 mod policy;
 mod ports;
 mod questions;
@@ -46,17 +48,7 @@ fn answer(arguments: &Arguments) -> anyhow::Result<Exit> {
             Ok(Exit::Holds)
         }
         Question::Man => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(Arguments::command()).render(&mut text)?;
-            for sub in Arguments::command()
-                .get_subcommands()
-                .filter(|s| s.get_name() != "help")
-            {
-                let title = format!("hsa-verify-{}", sub.get_name());
-                let sub = sub.clone().display_name(title.clone());
-                clap_mangen::Man::new(sub).title(title).render(&mut text)?;
-            }
-            io::stdout().write_all(&text)?;
+            io::stdout().write_all(&manual::page()?)?;
             Ok(Exit::Holds)
         }
         Question::Generate { what } => questions::generate(what),

@@ -51,6 +51,9 @@ pub struct Port {
     pub kind: PortKind,
     /// The number the input gave this port, if it gave one (Hassel, OpenFlow).
     pub number: Option<u64>,
+    /// Ports of the box that are bundled in this one (port channels). They are no ports of the
+    /// model; their names stand for this port.
+    pub members: Vec<String>,
 }
 
 /// An ordered list of rules; the first rule that matches a packet's place and header decides.
@@ -171,6 +174,7 @@ impl Network {
             name: name.into(),
             kind,
             number,
+            members: Vec::new(),
         });
         PortId(self.ports.len() as u32 - 1)
     }
@@ -213,14 +217,14 @@ impl Network {
         Some(DeviceId(at as u32))
     }
 
-    /// Finds a physical port by `box:port`.
+    /// Finds a physical port by `box:port`, by its own name or that of a port bundled in it.
     pub fn find_port(&self, name: &str) -> Option<PortId> {
         self.physical_ports().find(|&p| {
             let port = self.port(p);
             let device = &self.device(port.device).name;
-            name.strip_prefix(device.as_str())
-                .and_then(|rest| rest.strip_prefix(':'))
-                == Some(port.name.as_str())
+            let rest = name.strip_prefix(device.as_str());
+            let rest = rest.and_then(|rest| rest.strip_prefix(':'));
+            rest.is_some_and(|rest| rest == port.name || port.members.iter().any(|m| m == rest))
         })
     }
 

@@ -4,18 +4,20 @@
 use super::ios::names::{is_virtual, split_unit};
 use super::ios::pipeline::add_box;
 use super::ios::quirks::Quirks;
-use super::ios::{cef, config, route, states, tables, IosBox};
+use super::ios::{
+    cef, config, neighbours, route, shown_lists, shown_vlans, states, tables, IosBox,
+};
 use super::kind::FileKind;
-use super::links::Attachment;
+use super::links::{Attachment, Neighbour};
 use super::notes::{NoteKind, Notes};
-use super::snapshot::Item;
+use super::snapshot::{Item, Wiring};
 use super::ReadError;
 use crate::model::Network;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Reads the files and adds the boxes to the network, in the order of their names. Returns the
-/// addresses of routed ports, for links.
+/// Reads the files and adds the boxes to the network, in the order of their names. Returns what
+/// tells of links: the addresses of routed ports, and neighbours.
 ///
 /// # Errors
 /// A file that its reader refuses, or two files of one kind for one box.
@@ -24,7 +26,7 @@ pub fn read(
     items: Vec<(FileKind, Item)>,
     quirks: &Quirks,
     notes: &mut Notes,
-) -> Result<Vec<Attachment>, ReadError> {
+) -> Result<Wiring, ReadError> {
     let mut by_box: BTreeMap<String, Vec<(FileKind, Item)>> = BTreeMap::new();
     for (kind, item) in items {
         by_box
@@ -33,62 +35,98 @@ pub fn read(
             .push((kind, item));
     }
     let boxes: Vec<(String, Vec<(FileKind, Item)>)> = by_box.into_iter().collect();
-    let boxes: Vec<Result<IosBox, ReadError>> = boxes
+    let boxes: Vec<Result<(IosBox, Vec<Neighbour>), ReadError>> = boxes
         .into_par_iter()
         .map(|(name, files)| read_box(name, &files))
         .collect();
-    let mut attachments = Vec::new();
-    for ios in boxes {
-        let ios = ios?;
-        attach(&ios, &mut attachments);
+    let mut wiring = Wiring::default();
+    for read in boxes {
+        let (ios, neighbours) = read?;
+        attach(&ios, &mut wiring.attachments);
+        wiring.neighbours.extend(neighbours);
         notes.merge(add_box(network, ios, quirks)?);
     }
-    Ok(attachments)
+    Ok(wiring)
 }
 
-fn read_box(name: String, files: &[(FileKind, Item)]) -> Result<IosBox, ReadError> {
+fn read_box(
+    name: String,
+    files: &[(FileKind, Item)],
+) -> Result<(IosBox, Vec<Neighbour>), ReadError> {
     let mut ios = IosBox::new(name);
-    let mut first: BTreeMap<FileKind, &str> = BTreeMap::new();
-    let has_cef = files.iter().any(|(k, _)| *k == FileKind::IosCef);
+    let mut neighbours = Vec::new();
+    let mut first: BTreeMap<(FileKind, Option<&str>), &str> = BTreeMap::new();
+    let mut shown_lists = BTreeMap::new();
+    let with_cef: Vec<Option<&str>> = files
+        .iter()
+        .filter(|(k, _)| *k == FileKind::IosCef)
+        .map(|(_, item)| item.vrf.as_deref())
+        .collect();
     for (kind, item) in files {
         let source = &item.source;
-        if *kind != FileKind::IosRoute && *kind != FileKind::IosCdp {
-            if let Some(other) = first.insert(*kind, &source.name) {
+        let by_vrf = matches!(kind, FileKind::IosCef | FileKind::IosArp);
+        let vrf = item.vrf.as_deref().filter(|_| by_vrf);
+        if *kind != FileKind::IosRoute && *kind != FileKind::IosNeighbours {
+            if let Some(other) = first.insert((*kind, vrf), &source.name) {
                 return Err(ReadError::of_box(
                     &ios.name,
                     format!("two files of one kind: {other} and {}", source.name),
                 ));
             }
         }
+        let notes = &mut ios.notes;
         match kind {
-            FileKind::IosConfig => ios.config = config::read_config(source, &mut ios.notes)?,
+            FileKind::IosConfig => ios.config = config::read_config(source, notes)?,
             FileKind::IosCef => {
-                let routes = cef::read_cef(source, &mut ios.notes)?;
+                let mut routes = cef::read_cef(source, notes)?;
+                for route in &mut routes {
+                    route.vrf.clone_from(&item.vrf);
+                }
                 ios.routes.push((source.name.clone(), routes));
             }
-            FileKind::IosRoute => add_routes(&mut ios, item, has_cef)?,
-            FileKind::IosArp => ios.arp = tables::read_arp(source, &mut ios.notes)?,
-            FileKind::IosMac => ios.mac_table = tables::read_mac_table(source, &mut ios.notes)?,
+            FileKind::IosRoute => add_routes(&mut ios, item, &with_cef)?,
+            FileKind::IosArp => {
+                let table = tables::read_arp(source, notes)?;
+                ios.arp.insert(item.vrf.clone(), table);
+            }
+            FileKind::IosMac => ios.mac_table = tables::read_mac_table(source, notes)?,
             FileKind::IosSpanningTree => {
-                ios.spanning_tree = Some(tables::read_spanning_tree(source, &mut ios.notes)?);
+                let tree = tables::read_spanning_tree(source, notes)?;
+                ios.spanning_tree = Some((source.name.clone(), tree));
             }
             FileKind::IosInterfaces => {
                 ios.states = Some((source.name.clone(), states::read_interfaces(source)?));
             }
-            _ => ios
-                .notes
-                .of_box(NoteKind::NotModelled, "neighbours (CDP)", &source.name),
+            FileKind::IosAccessLists => {
+                shown_lists = shown_lists::read_access_lists(source, notes)?;
+            }
+            FileKind::IosVlans => {
+                let vlans = shown_vlans::read_vlans(source, notes)?;
+                ios.shown_vlans = Some((source.name.clone(), vlans));
+            }
+            _ => {
+                let found = neighbours::read_neighbours(source)?;
+                neighbours.extend(found.into_iter().map(|n| Neighbour {
+                    from: (ios.name.clone(), n.port),
+                    to: (n.name, n.far_port),
+                    place: (source.name.clone(), n.line),
+                }));
+            }
         }
     }
-    Ok(ios)
+    for (name, list) in shown_lists {
+        ios.config.acls.entry(name).or_insert(list);
+    }
+    Ok((ios, neighbours))
 }
 
 /// `show ip route` files may each hold other VRFs; one table twice is a contradiction. Where
-/// there is a CEF table for the global table, that is what the box forwards by.
-fn add_routes(ios: &mut IosBox, item: &Item, has_cef: bool) -> Result<(), ReadError> {
+/// there is a CEF table of a VRF, that is what the box forwards by.
+fn add_routes(ios: &mut IosBox, item: &Item, with_cef: &[Option<&str>]) -> Result<(), ReadError> {
     let mut routes = route::read_ip_route(&item.source, &mut ios.notes)?;
-    if has_cef {
-        routes.retain(|r| r.vrf.is_some());
+    let before = routes.len();
+    routes.retain(|r| !with_cef.contains(&r.vrf.as_deref()));
+    if routes.len() < before {
         let what = "`show ip route` beside `show ip cef`: the latter is used";
         ios.notes.of_box(NoteKind::Assumed, what, &item.source.name);
     }

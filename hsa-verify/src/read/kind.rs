@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a file is, judged by its content, and which box it is about, judged by its name.
 
-use super::ios::{cef, states, tables};
+use super::ios::{cef, shown_lists, shown_vlans, states, tables};
+use super::openflow::groups::is_group_line;
 use std::path::Path;
 
 /// Kinds of files that some reader takes.
@@ -21,8 +22,12 @@ pub enum FileKind {
     IosSpanningTree,
     /// IOS `show interfaces`.
     IosInterfaces,
-    /// IOS `show cdp neighbors detail`.
-    IosCdp,
+    /// IOS `show access-lists`.
+    IosAccessLists,
+    /// IOS `show vlan`.
+    IosVlans,
+    /// IOS `show cdp neighbors detail` or `show lldp neighbors detail`.
+    IosNeighbours,
     /// Junos `show route forwarding-table`.
     JunosForwarding,
     /// Junos `show interfaces`, XML.
@@ -35,6 +40,8 @@ pub enum FileKind {
     JunosInterfacesJson,
     /// `ovs-ofctl dump-flows`.
     OpenFlow,
+    /// `ovs-ofctl dump-groups`.
+    OpenFlowGroups,
     /// A table of NetPlumber's JSON.
     NetPlumberTable,
     /// The topology of NetPlumber's JSON.
@@ -135,12 +142,18 @@ fn sniff_line(line: &str) -> Option<FileKind> {
         Some(FileKind::IosSpanningTree)
     } else if states::is_heading(text) {
         Some(FileKind::IosInterfaces)
-    } else if text.starts_with("Device ID:") {
-        Some(FileKind::IosCdp)
+    } else if shown_lists::is_heading(text) {
+        Some(FileKind::IosAccessLists)
+    } else if shown_vlans::is_heading(text) {
+        Some(FileKind::IosVlans)
+    } else if text.starts_with("Device ID:") || text.starts_with("Local Intf:") {
+        Some(FileKind::IosNeighbours)
     } else if text.starts_with("Routing table:") {
         Some(FileKind::JunosForwarding)
     } else if is_junos_line(text) {
         Some(FileKind::JunosConfig)
+    } else if is_group_line(text) {
+        Some(FileKind::OpenFlowGroups)
     } else if text.trim_start().starts_with("cookie=")
         || text.starts_with("NXST_FLOW")
         || text.starts_with("OFPST_FLOW")
@@ -209,8 +222,14 @@ const SUFFIXES: &[&str] = &[
     "_cef",
     "_interfaces",
     "_cdp",
+    "_lldp",
+    "_vlan",
+    "_vlans",
+    "_access_lists",
     "_flows",
     ".flows",
+    "_groups",
+    ".groups",
 ];
 
 /// Whole file names that say nothing about the box: it is named by its folder.
@@ -229,7 +248,13 @@ const GENERIC: &[&str] = &[
     "spanning_tree",
     "stp",
     "cdp",
+    "lldp",
+    "vlan",
+    "vlans",
+    "access-lists",
+    "access_lists",
     "flows",
+    "groups",
 ];
 
 /// Name of the box that a file is about.
@@ -247,11 +272,12 @@ pub fn box_name(path: &Path) -> String {
         || lower.starts_with("sh_")
         || lower.starts_with("show ")
         || lower.starts_with("dump-flows")
+        || lower.starts_with("dump-groups")
         || GENERIC.contains(&lower.as_str())
     {
         return folder();
     }
-    for mark in ["-show_", "_show_", "-show-", "-dump-flows"] {
+    for mark in ["-show_", "_show_", "-show-", "-dump-flows", "-dump-groups"] {
         if let Some(at) = lower.find(mark) {
             return stem[..at].to_owned();
         }
@@ -262,6 +288,20 @@ pub fn box_name(path: &Path) -> String {
         }
     }
     stem.to_owned()
+}
+
+/// VRF of a show command: the word after `vrf`.
+pub fn vrf_of_command(command: &str) -> Option<String> {
+    let mut words = command.split_whitespace();
+    words.find(|w| w.eq_ignore_ascii_case("vrf"))?;
+    words.next().map(str::to_owned)
+}
+
+/// VRF in a file name made of a show command: `show_ip_cef_vrf_RED.txt`.
+pub fn vrf_of_file(path: &Path) -> Option<String> {
+    let stem = path.file_stem()?.to_str()?;
+    let at = stem.find("_vrf_")?;
+    Some(stem[at + 5..].to_owned()).filter(|n| !n.is_empty())
 }
 
 #[cfg(test)]

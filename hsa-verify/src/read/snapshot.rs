@@ -2,8 +2,10 @@
 //! A folder or file of any kind to a network.
 
 use super::ios::quirks::Quirks;
-use super::kind::{box_name, sniff, FileKind};
-use super::links::{add_links, infer_links, Attachment};
+use super::kind::{box_name, sniff, vrf_of_command, vrf_of_file, FileKind};
+use super::links::{
+    add_links, add_neighbours, check_neighbours, infer_links, Attachment, Neighbour,
+};
 use super::notes::{NoteKind, Notes};
 use super::source::SourceText;
 use super::{hassel, ios_snapshot, junos_snapshot, native, netplumber, openflow, ReadError};
@@ -36,6 +38,17 @@ pub struct Item {
     pub source: SourceText,
     /// Box it is about, judged by its name.
     pub box_name: String,
+    /// VRF that the command or the name of the file speaks of.
+    pub vrf: Option<String>,
+}
+
+/// What tells of cables.
+#[derive(Debug, Default)]
+pub struct Wiring {
+    /// Addresses of routed ports.
+    pub attachments: Vec<Attachment>,
+    /// What boxes say about their neighbours.
+    pub neighbours: Vec<Neighbour>,
 }
 
 /// Reads a network from a file or a folder (with its subfolders).
@@ -52,7 +65,6 @@ pub fn read(path: &Path, options: &Options) -> Result<Network, ReadError> {
 /// # Errors
 /// As [`read`].
 pub fn read_all(paths: &[PathBuf], options: &Options) -> Result<Network, ReadError> {
-    let mut notes = Notes::default();
     let mut files = Vec::new();
     for path in paths {
         collect(path, &mut files)?;
@@ -68,49 +80,56 @@ pub fn read_all(paths: &[PathBuf], options: &Options) -> Result<Network, ReadErr
             ..hassel::Options::default()
         };
         let mut network = hassel::read_dir(dir, &hassel)?;
-        return finish(&mut network, options, &[], notes).map(|()| network);
+        return finish(&mut network, options, &Wiring::default(), Notes::default())
+            .map(|()| network);
     }
+    let files = files.into_iter().filter(|p| !options.links.contains(p));
+    let sources = files.map(|path| Ok((SourceText::open(&path)?, path)));
+    let sources: Vec<(SourceText, PathBuf)> = sources.collect::<Result<_, ReadError>>()?;
+    read_sources(sources, options, paths)
+}
+
+/// Reads a network from texts that are already in memory; the paths stand for kinds and boxes.
+/// Hassel's transfer functions are read from their folder only.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_sources(
+    sources: Vec<(SourceText, PathBuf)>,
+    options: &Options,
+    paths: &[PathBuf],
+) -> Result<Network, ReadError> {
+    let mut notes = Notes::default();
     let mut items: Vec<(FileKind, Item)> = Vec::new();
-    for path in files {
-        if options.links.contains(&path) {
-            continue;
-        }
-        let source = SourceText::open(&path)?;
+    for (source, path) in sources {
         if source.padding > 0 {
             let what = "NUL bytes before the text: passed over";
             notes.of_box(NoteKind::Assumed, what, &source.name);
         }
-        for (box_name, source) in sections(&path, source) {
+        for (box_name, vrf, source) in sections(&path, source) {
             match sniff(&source.name, &source.text) {
                 Some(FileKind::Other) => {
-                    notes.of_box(
-                        NoteKind::NoEffect,
-                        "file without forwarding facts",
-                        &source.name,
-                    );
+                    let what = "file without forwarding facts";
+                    notes.of_box(NoteKind::NoEffect, what, &source.name);
                 }
                 Some(kind) => {
-                    items.push((
-                        kind,
-                        Item {
-                            path: path.clone(),
-                            source,
-                            box_name,
-                        },
-                    ));
+                    let item = Item {
+                        path: path.clone(),
+                        source,
+                        box_name,
+                        vrf,
+                    };
+                    items.push((kind, item));
                 }
                 None => {
-                    notes.of_box(
-                        NoteKind::NotUnderstood,
-                        "file of no known kind",
-                        &source.name,
-                    );
+                    let what = "file of no known kind";
+                    notes.of_box(NoteKind::NotUnderstood, what, &source.name);
                 }
             }
         }
     }
-    let (mut network, attachments) = read_items(items, options, &mut notes, paths)?;
-    finish(&mut network, options, &attachments, notes)?;
+    let (mut network, wiring) = read_items(items, options, &mut notes, paths)?;
+    finish(&mut network, options, &wiring, notes)?;
     Ok(network)
 }
 
@@ -119,7 +138,7 @@ fn read_items(
     options: &Options,
     notes: &mut Notes,
     paths: &[PathBuf],
-) -> Result<(Network, Vec<Attachment>), ReadError> {
+) -> Result<(Network, Wiring), ReadError> {
     let family = |kind: FileKind| match kind {
         FileKind::IosConfig
         | FileKind::IosCef
@@ -128,13 +147,15 @@ fn read_items(
         | FileKind::IosMac
         | FileKind::IosSpanningTree
         | FileKind::IosInterfaces
-        | FileKind::IosCdp => "Cisco IOS",
+        | FileKind::IosAccessLists
+        | FileKind::IosVlans
+        | FileKind::IosNeighbours => "Cisco IOS",
         FileKind::JunosForwarding
         | FileKind::JunosInterfaces
         | FileKind::JunosConfig
         | FileKind::JunosRouteJson
         | FileKind::JunosInterfacesJson => "Junos",
-        FileKind::OpenFlow => "OpenFlow",
+        FileKind::OpenFlow | FileKind::OpenFlowGroups => "OpenFlow",
         FileKind::NetPlumberTable | FileKind::NetPlumberTopology => "NetPlumber",
         FileKind::Native => "hsa-verify JSON",
         FileKind::Hassel | FileKind::Other => "other",
@@ -152,27 +173,29 @@ fn read_items(
         }
         ["Cisco IOS"] => {
             let mut network = Network::new(Layout::stanford());
-            let attachments = ios_snapshot::read(&mut network, items, &options.quirks, notes)?;
-            Ok((network, attachments))
+            let wiring = ios_snapshot::read(&mut network, items, &options.quirks, notes)?;
+            Ok((network, wiring))
         }
         ["Junos"] => {
             let mut network = Network::new(Layout::stanford());
             let attachments = junos_snapshot::read(&mut network, &items, &options.quirks, notes)?;
-            Ok((network, attachments))
+            let wiring = Wiring {
+                attachments,
+                neighbours: Vec::new(),
+            };
+            Ok((network, wiring))
         }
         ["OpenFlow"] => {
             let mut network = Network::new(openflow::layout());
-            for (_, item) in &items {
-                openflow::add_switch(&mut network, &item.box_name, &item.source, notes)?;
-            }
-            Ok((network, Vec::new()))
+            openflow_switches(&mut network, &items, notes)?;
+            Ok((network, Wiring::default()))
         }
         ["NetPlumber"] => Ok((
             netplumber_network(&items, options.netplumber_order)?,
-            Vec::new(),
+            Wiring::default(),
         )),
         ["hsa-verify JSON"] => match items.as_slice() {
-            [(_, item)] => Ok((native::read(&item.source)?, Vec::new())),
+            [(_, item)] => Ok((native::read(&item.source)?, Wiring::default())),
             _ => Err(ReadError::file(
                 &items[1].1.source.name,
                 "a second network; give one file at a time",
@@ -186,6 +209,31 @@ fn read_items(
             ),
         )),
     }
+}
+
+/// A switch for each dump of flows, with the groups of the same name.
+fn openflow_switches(
+    network: &mut Network,
+    items: &[(FileKind, Item)],
+    notes: &mut Notes,
+) -> Result<(), ReadError> {
+    let of_kind = |kind: FileKind| items.iter().filter(move |(k, _)| *k == kind);
+    for (_, item) in of_kind(FileKind::OpenFlowGroups) {
+        let own = |kind| of_kind(kind).filter(|(_, i)| i.box_name == item.box_name);
+        if own(FileKind::OpenFlowGroups).count() > 1 {
+            return Err(ReadError::of_box(&item.box_name, "two dumps of groups"));
+        }
+        if own(FileKind::OpenFlow).count() == 0 {
+            let what = format!("groups in {} and no flows", item.source.name);
+            return Err(ReadError::of_box(&item.box_name, what));
+        }
+    }
+    for (_, item) in of_kind(FileKind::OpenFlow) {
+        let groups = of_kind(FileKind::OpenFlowGroups).find(|(_, i)| i.box_name == item.box_name);
+        let groups = groups.map(|(_, i)| &i.source);
+        openflow::add_switch(network, &item.box_name, &item.source, groups, notes)?;
+    }
+    Ok(())
 }
 
 fn netplumber_network(
@@ -216,14 +264,28 @@ fn table_name(path: &Path) -> String {
 fn finish(
     network: &mut Network,
     options: &Options,
-    attachments: &[Attachment],
+    wiring: &Wiring,
     mut notes: Notes,
 ) -> Result<(), ReadError> {
     for path in &options.links {
         add_links(network, &SourceText::open(path)?)?;
     }
-    if network.links.is_empty() && !attachments.is_empty() {
-        let subnets = infer_links(network, attachments)?;
+    if network.links.is_empty() && !wiring.neighbours.is_empty() {
+        let (cables, strangers) = add_neighbours(network, &wiring.neighbours)?;
+        let what = format!("no links given: {cables} taken from what neighbours say");
+        notes.of_box(NoteKind::Assumed, what, "links");
+        for _ in 0..strangers {
+            let what = "neighbour (CDP, LLDP) that is no box or port of the network";
+            notes.of_box(NoteKind::NoEffect, what, "links");
+        }
+    } else {
+        for _ in 0..check_neighbours(network, &wiring.neighbours)? {
+            let what = "neighbour (CDP, LLDP) that the list of links does not have";
+            notes.of_box(NoteKind::Assumed, what, "links");
+        }
+    }
+    if options.links.is_empty() && !wiring.attachments.is_empty() {
+        let subnets = infer_links(network, &wiring.attachments)?;
         if subnets > 0 {
             let what = format!("no links given: inferred from {subnets} shared subnets");
             notes.of_box(NoteKind::Assumed, what, "links");
@@ -277,7 +339,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
 
 /// Parts of a terminal log: `router#show ip cef` starts the output of a command. A file without
 /// such lines is one part.
-fn sections(path: &Path, source: SourceText) -> Vec<(String, SourceText)> {
+fn sections(path: &Path, source: SourceText) -> Vec<(String, Option<String>, SourceText)> {
     let mut prompts: Vec<(usize, String, bool)> = source
         .lines()
         .filter_map(|l| Some((l.number, prompt(l.text)?, true)))
@@ -292,7 +354,7 @@ fn sections(path: &Path, source: SourceText) -> Vec<(String, SourceText)> {
     }
     prompts.sort();
     if prompts.is_empty() {
-        return vec![(box_name(path), source)];
+        return vec![(box_name(path), vrf_of_file(path), source)];
     }
     let lines: Vec<&str> = source.text.split_inclusive('\n').collect();
     let mut parts = Vec::new();
@@ -306,7 +368,8 @@ fn sections(path: &Path, source: SourceText) -> Vec<(String, SourceText)> {
                 first_line: number + 1,
                 padding: 0,
             };
-            parts.push((name.clone(), part));
+            let vrf = vrf_of_command(lines[number - 1]);
+            parts.push((name.clone(), vrf, part));
         }
     }
     parts
@@ -336,7 +399,7 @@ mod tests {
         let parts = sections(Path::new("log.txt"), source);
         assert_eq!(parts.len(), 2);
         assert_eq!(parts[0].0, "sw1");
-        assert_eq!(parts[1].1.first_line, 5);
-        assert_eq!(sniff("log.txt", &parts[1].1.text), Some(FileKind::IosArp));
+        assert_eq!(parts[1].2.first_line, 5);
+        assert_eq!(sniff("log.txt", &parts[1].2.text), Some(FileKind::IosArp));
     }
 }

@@ -4,9 +4,10 @@
 //! Boxes push each other apart and links pull them together (Fruchterman and Reingold, 1991).
 //! The start positions are a circle and nothing is random: one network, one picture.
 
+use super::ways::Ways;
 use crate::model::{DeviceId, Network, PortId};
 use std::collections::{BTreeMap, BTreeSet};
-use svg::node::element::{Circle, Definitions, Group, Line, Marker, Path, Rectangle, Text, Title};
+use svg::node::element::{Definitions, Group, Line, Marker, Path, Rectangle, Text, Title};
 use svg::Document;
 
 /// What a mark shows.
@@ -35,16 +36,26 @@ pub struct Mark {
 
 const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 800.0;
-const BOX_HEIGHT: f64 = 30.0;
+pub(super) const BOX_HEIGHT: f64 = 30.0;
 const MARGIN: f64 = 90.0;
 /// Space for the legend at the bottom.
 const LEGEND: f64 = 26.0;
 
-fn color(kind: MarkKind) -> &'static str {
+/// Most marks in one picture.
+const MOST_MARKS: usize = 6;
+
+/// Colors of marks: warm ones for faults, cool ones for ways.
+const WARM: [&str; MOST_MARKS] = [
+    "#d0021b", "#e07b00", "#8e24aa", "#a1522d", "#d81b78", "#8a7a00",
+];
+const COOL: [&str; MOST_MARKS] = [
+    "#1a66c2", "#00897b", "#5e35b1", "#00838f", "#3949ab", "#2e7d32",
+];
+
+fn color(kind: MarkKind, index: usize) -> &'static str {
     match kind {
-        MarkKind::Path => "#1a66c2",
-        MarkKind::Loop => "#d0021b",
-        MarkKind::Leak => "#d0021b",
+        MarkKind::Path => COOL[index % MOST_MARKS],
+        MarkKind::Loop | MarkKind::Leak => WARM[index % MOST_MARKS],
         MarkKind::End => "#b35900",
     }
 }
@@ -52,7 +63,7 @@ fn color(kind: MarkKind) -> &'static str {
 /// Draws the network. At most six marks are drawn; the legend says so if there are more.
 pub fn draw(network: &Network, marks: &[Mark]) -> String {
     let positions = positions(network);
-    let shown = &marks[..marks.len().min(6)];
+    let shown = &marks[..marks.len().min(MOST_MARKS)];
     let legend = LEGEND * (shown.len() + usize::from(shown.len() < marks.len())) as f64;
     let mut document = Document::new()
         .set("viewBox", (0, 0, WIDTH, HEIGHT + legend + 10.0))
@@ -61,7 +72,7 @@ pub fn draw(network: &Network, marks: &[Mark]) -> String {
             "system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif",
         )
         .set("role", "img");
-    document = document.add(arrow_heads()).add(
+    document = document.add(arrow_heads(shown)).add(
         Rectangle::new()
             .set("width", "100%")
             .set("height", "100%")
@@ -73,13 +84,14 @@ pub fn draw(network: &Network, marks: &[Mark]) -> String {
         .map(|p| network.port(*p).device)
         .collect();
     document = document.add(cables(network, &positions));
-    let mut labelled = BTreeSet::new();
+    let mut ways = Ways::new(network, &positions);
     for (i, mark) in shown.iter().enumerate() {
-        document = document.add(way(network, &positions, mark, i, &mut labelled));
+        document = document.add(ways.arrows(mark, color(mark.kind, i)));
     }
     document = document.add(boxes(network, &positions, &on_mark));
+    document = document.add(ways.labels());
     for (i, mark) in shown.iter().enumerate() {
-        document = document.add(legend_line(i, color(mark.kind), &mark.label));
+        document = document.add(legend_line(i, color(mark.kind, i), &mark.label));
     }
     if shown.len() < marks.len() {
         let rest = format!("{} more are not drawn", marks.len() - shown.len());
@@ -88,24 +100,30 @@ pub fn draw(network: &Network, marks: &[Mark]) -> String {
     document.to_string()
 }
 
-fn arrow_heads() -> Definitions {
+fn arrow_heads(marks: &[Mark]) -> Definitions {
     let mut definitions = Definitions::new();
-    for kind in [MarkKind::Path, MarkKind::Loop, MarkKind::End] {
+    let colors = marks.iter().enumerate().map(|(i, m)| color(m.kind, i));
+    for color in colors.collect::<BTreeSet<_>>() {
         let head = Path::new()
-            .set("d", "M0,0 L8,4 L0,8 z")
-            .set("fill", color(kind));
+            .set("d", "M0,0 L9,4.5 L0,9 z")
+            .set("fill", color);
         let marker = Marker::new()
-            .set("id", format!("head{}", &color(kind)[1..]))
-            .set("markerWidth", 8)
-            .set("markerHeight", 8)
-            .set("refX", 7)
-            .set("refY", 4)
+            .set("id", head_id(color))
+            .set("markerWidth", 9)
+            .set("markerHeight", 9)
+            .set("refX", 8)
+            .set("refY", 4.5)
             .set("orient", "auto")
             .set("markerUnits", "userSpaceOnUse")
             .add(head);
         definitions = definitions.add(marker);
     }
     definitions
+}
+
+/// Name of the arrow head of a color.
+pub(super) fn head_id(color: &str) -> String {
+    format!("head{}", color.trim_start_matches('#'))
 }
 
 /// Boxes with a link between them, each pair once, with how many cables.
@@ -211,7 +229,7 @@ fn separate(at: &mut [(f64, f64)], names: &[&str]) {
     }
 }
 
-fn apart(a: (f64, f64), b: (f64, f64)) -> (f64, f64, f64) {
+pub(super) fn apart(a: (f64, f64), b: (f64, f64)) -> (f64, f64, f64) {
     let (dx, dy) = (a.0 - b.0, a.1 - b.1);
     (dx, dy, (dx * dx + dy * dy).sqrt().max(0.5))
 }
@@ -256,11 +274,11 @@ fn cables(network: &Network, at: &[(f64, f64)]) -> Group {
     group
 }
 
-fn round(v: f64) -> f64 {
+pub(super) fn round(v: f64) -> f64 {
     (v * 10.0).round() / 10.0
 }
 
-fn half_width(name: &str) -> f64 {
+pub(super) fn half_width(name: &str) -> f64 {
     (name.chars().count() as f64 * 8.0 + 22.0) / 2.0
 }
 
@@ -294,94 +312,6 @@ fn boxes(network: &Network, at: &[(f64, f64)], marked: &BTreeSet<DeviceId>) -> G
         group = group.add(Group::new().add(Title::new(about)).add(frame).add(text));
     }
     group
-}
-
-/// The way of a mark: arrows from box to box, beside the cable so that both stay visible.
-fn way(
-    network: &Network,
-    at: &[(f64, f64)],
-    mark: &Mark,
-    index: usize,
-    labelled: &mut BTreeSet<PortId>,
-) -> Group {
-    let color = color(mark.kind);
-    let mut boxes: Vec<DeviceId> = mark.ports.iter().map(|p| network.port(*p).device).collect();
-    boxes.dedup();
-    if mark.kind == MarkKind::Loop {
-        boxes.extend(boxes.first().copied());
-        boxes.dedup();
-    }
-    let mut group = Group::new()
-        .set("fill", "none")
-        .set("stroke", color)
-        .set("stroke-width", 3)
-        .set("stroke-opacity", 0.85);
-    let ingress = |to: DeviceId| mark.ports.iter().find(|p| network.port(**p).device == to);
-    for pair in boxes.windows(2) {
-        let (a, b) = (pair[0].0 as usize, pair[1].0 as usize);
-        let names = (&network.devices[a].name, &network.devices[b].name);
-        let (start, end) = (at[a], at[b]);
-        let (dx, dy, distance) = apart(end, start);
-        let (ux, uy) = (dx / distance, dy / distance);
-        let side = 7.0 + 5.0 * index as f64;
-        let shift = (-uy * side, ux * side);
-        let from = leave_box(start, (ux, uy), half_width(names.0));
-        let to = leave_box(end, (-ux, -uy), half_width(names.1));
-        let line = Line::new()
-            .set("x1", round(from.0 + shift.0))
-            .set("y1", round(from.1 + shift.1))
-            .set("x2", round(to.0 + shift.0))
-            .set("y2", round(to.1 + shift.1))
-            .set("marker-end", format!("url(#head{})", &color[1..]));
-        group = group.add(line);
-        if let Some(port) = ingress(pair[1]).filter(|p| labelled.insert(**p)) {
-            let name = network.port(*port).name.clone();
-            group = group.add(port_label(name, to, (ux, uy), shift, color));
-        }
-    }
-    if boxes.len() < 2 || mark.kind == MarkKind::End {
-        if let Some(last) = boxes.last() {
-            let (x, y) = at[last.0 as usize];
-            let half = half_width(&network.devices[last.0 as usize].name);
-            let ring = Circle::new()
-                .set("cx", round(x))
-                .set("cy", round(y))
-                .set("r", round(half + 8.0));
-            group = group.add(ring);
-        }
-    }
-    group
-}
-
-/// Name of the port by which an arrow enters a box, beside the head of the arrow.
-fn port_label(
-    name: String,
-    head: (f64, f64),
-    (ux, uy): (f64, f64),
-    (sx, sy): (f64, f64),
-    color: &str,
-) -> Text {
-    let (x, y) = (head.0 - 30.0 * ux + 2.2 * sx, head.1 - 30.0 * uy + 2.2 * sy);
-    Text::new(name)
-        .set("x", round(x))
-        .set("y", round(y + 4.0))
-        .set("font-size", 11)
-        .set("text-anchor", "middle")
-        .set("stroke", "none")
-        .set("fill", color)
-}
-
-/// Where a line from the middle of a box in a direction crosses its frame.
-fn leave_box(middle: (f64, f64), direction: (f64, f64), half: f64) -> (f64, f64) {
-    let reach = |size: f64, d: f64| {
-        if d.abs() < 1e-6 {
-            f64::INFINITY
-        } else {
-            size / d.abs()
-        }
-    };
-    let t = reach(half + 2.0, direction.0).min(reach(BOX_HEIGHT / 2.0 + 2.0, direction.1));
-    (middle.0 + direction.0 * t, middle.1 + direction.1 * t)
 }
 
 fn legend_line(index: usize, color: &str, label: &str) -> Group {

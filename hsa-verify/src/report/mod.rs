@@ -6,6 +6,7 @@ mod drawing;
 mod expression;
 mod page;
 mod view;
+mod ways;
 
 pub use answer::{Answer, Section};
 pub use drawing::{draw, Mark, MarkKind};

@@ -197,6 +197,35 @@ impl Space {
         Mark(self.nodes.len() as u32)
     }
 
+    /// Brings sets here from `other`, a copy of this space that was made at `shared` and has grown
+    /// since. This space must not have been rewound beyond that point.
+    pub fn import(&mut self, other: &Space, sets: &[Set], shared: Mark) -> Vec<Set> {
+        let mut done = FxHashMap::default();
+        let bring = |set: &Set| Set(self.import_node(other, set.0, shared.0, &mut done));
+        sets.iter().map(bring).collect()
+    }
+
+    fn import_node(
+        &mut self,
+        other: &Space,
+        node: u32,
+        shared: u32,
+        done: &mut FxHashMap<u32, u32>,
+    ) -> u32 {
+        if node < shared {
+            return node;
+        }
+        if let Some(&found) = done.get(&node) {
+            return found;
+        }
+        let n = other.nodes[node as usize];
+        let lo = self.import_node(other, n.lo, shared, done);
+        let hi = self.import_node(other, n.hi, shared, done);
+        let found = self.node(n.level, lo, hi);
+        done.insert(node, found);
+        found
+    }
+
     /// Forgets every set made since `mark`. Handles made since then must not be used again.
     pub fn rewind(&mut self, mark: Mark) {
         if self.nodes.len() as u32 == mark.0 {

@@ -6,6 +6,7 @@
 //! unusable, not wider.
 
 use super::numbers::{icmp_type_number, port_number, protocol_number};
+use super::object_groups::ObjectGroups;
 use std::net::Ipv4Addr;
 
 /// An address with a wildcard mask: a bit of `wild` that is 1 matches anything.
@@ -41,10 +42,10 @@ pub struct AclEntry {
     pub permit: bool,
     /// IP protocol number; `None` is `ip`.
     pub proto: Option<u8>,
-    /// Source.
-    pub src: WildAddr,
-    /// Destination; `ANY` in standard lists.
-    pub dst: WildAddr,
+    /// Source: one of these.
+    pub src: Vec<WildAddr>,
+    /// Destination: one of these; `ANY` in standard lists.
+    pub dst: Vec<WildAddr>,
     /// Source ports, as inclusive ranges; `None` is any.
     pub src_ports: Option<Vec<(u16, u16)>>,
     /// Destination ports, as inclusive ranges; `None` is any.
@@ -64,6 +65,8 @@ pub struct AclEntry {
 /// A list, or what is left of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Acl {
+    /// File that shows the list; `None` is the configuration.
+    pub file: Option<String>,
     /// Entries in order of evaluation.
     pub entries: Vec<AclEntry>,
     /// Lines that could not be turned into an entry, and why. A list with such lines may not be
@@ -99,6 +102,16 @@ const FLAGS: [(&str, u8); 6] = [
     ("urg", 32),
 ];
 
+/// A service of a group: a protocol with its ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    proto: Option<u8>,
+    src_ports: Option<Vec<(u16, u16)>>,
+    dst_ports: Option<Vec<(u16, u16)>>,
+    icmp: Option<(u8, Option<u8>)>,
+    named_port: Option<String>,
+}
+
 /// Words of one entry, read from the left.
 struct Words<'a> {
     rest: &'a [&'a str],
@@ -121,22 +134,12 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Reads one entry; `words` starts with `permit` or `deny`.
-///
-/// # Errors
-/// A sentence about the word that does not fit.
-pub fn parse_entry(kind: AclKind, words: &[&str], line: usize) -> Result<AclEntry, String> {
-    let mut words = Words { rest: words };
-    let permit = match words.need("permit or deny")? {
-        "permit" => true,
-        "deny" => false,
-        other => return Err(format!("expected permit or deny, found {other:?}")),
-    };
-    let mut entry = AclEntry {
+fn blank(permit: bool, line: usize) -> AclEntry {
+    AclEntry {
         permit,
         proto: None,
-        src: WildAddr::ANY,
-        dst: WildAddr::ANY,
+        src: vec![WildAddr::ANY],
+        dst: vec![WildAddr::ANY],
         src_ports: None,
         dst_ports: None,
         icmp: None,
@@ -144,34 +147,125 @@ pub fn parse_entry(kind: AclKind, words: &[&str], line: usize) -> Result<AclEntr
         established: false,
         named_port: None,
         line,
-    };
-    match kind {
-        AclKind::Standard => {
-            entry.src = address(&mut words, true)?;
-        }
-        AclKind::Extended => extended(&mut entry, &mut words)?,
     }
-    options(&mut entry, &mut words)?;
-    Ok(entry)
 }
 
-fn extended(entry: &mut AclEntry, words: &mut Words<'_>) -> Result<(), String> {
-    let proto = words.need("the protocol")?;
-    entry.proto = match proto {
-        "ip" | "ipv4" => None,
-        name => Some(
-            protocol_number(name)
-                .ok_or_else(|| format!("{name:?} is no protocol that is known"))?,
-        ),
+/// Reads one entry; `words` starts with `permit` or `deny`. An entry about a group of services is
+/// as many entries as the group has members.
+///
+/// # Errors
+/// A sentence about the word that does not fit.
+pub fn parse_entry(
+    kind: AclKind,
+    words: &[&str],
+    line: usize,
+    groups: &ObjectGroups,
+) -> Result<Vec<AclEntry>, String> {
+    let mut words = Words { rest: words };
+    let permit = match words.need("permit or deny")? {
+        "permit" => true,
+        "deny" => false,
+        other => return Err(format!("expected permit or deny, found {other:?}")),
     };
-    entry.src = address(words, false)?;
+    let mut entry = blank(permit, line);
+    let mut services = None;
+    match kind {
+        AclKind::Standard => {
+            entry.src = address(&mut words, true, groups)?;
+        }
+        AclKind::Extended => services = extended(&mut entry, &mut words, groups)?,
+    }
+    options(&mut entry, &mut words)?;
+    let Some(services) = services else {
+        return Ok(vec![entry]);
+    };
+    let one = |service: Service| AclEntry {
+        proto: service.proto,
+        src_ports: service.src_ports,
+        dst_ports: service.dst_ports,
+        icmp: service.icmp,
+        named_port: service.named_port,
+        ..entry.clone()
+    };
+    Ok(services.into_iter().map(one).collect())
+}
+
+/// Reads what follows the protocol, and the services if a group of them stands in its place.
+fn extended(
+    entry: &mut AclEntry,
+    words: &mut Words<'_>,
+    groups: &ObjectGroups,
+) -> Result<Option<Vec<Service>>, String> {
+    let proto = words.need("the protocol")?;
+    if proto == "object-group" {
+        let services = groups.services(words.need("the name of the group")?)?;
+        entry.src = address(words, false, groups)?;
+        entry.dst = address(words, false, groups)?;
+        return Ok(Some(services));
+    }
+    entry.proto = protocol(proto)?;
+    entry.src = address(words, false, groups)?;
     entry.src_ports = ports(entry, words)?;
-    entry.dst = address(words, false)?;
+    entry.dst = address(words, false, groups)?;
     entry.dst_ports = ports(entry, words)?;
     if entry.proto == Some(1) {
         entry.icmp = icmp(words)?;
     }
-    Ok(())
+    Ok(None)
+}
+
+fn protocol(name: &str) -> Result<Option<u8>, String> {
+    match name {
+        "ip" | "ipv4" => Ok(None),
+        name => protocol_number(name)
+            .map(Some)
+            .ok_or_else(|| format!("{name:?} is no protocol that is known")),
+    }
+}
+
+/// Reads a member of a service group: `tcp source range 1 9 eq 80`, `udp 53`, `icmp echo`, `ip`.
+///
+/// # Errors
+/// A sentence about the word that does not fit.
+pub fn parse_service(words: &[&str]) -> Result<Service, String> {
+    let mut words = Words { rest: words };
+    let mut entry = blank(true, 0);
+    let proto = words.need("the protocol")?;
+    entry.proto = protocol(proto)?;
+    if words.peek() == Some("source") {
+        words.next();
+        entry.src_ports = group_ports(&mut entry, &mut words)?;
+    }
+    match entry.proto {
+        Some(1) => entry.icmp = icmp(&mut words)?,
+        _ => entry.dst_ports = group_ports(&mut entry, &mut words)?,
+    }
+    match words.next() {
+        Some(word) => Err(format!("{word:?} in a service group is not supported")),
+        None => Ok(Service {
+            proto: entry.proto,
+            src_ports: entry.src_ports,
+            dst_ports: entry.dst_ports,
+            icmp: entry.icmp,
+            named_port: entry.named_port,
+        }),
+    }
+}
+
+/// As [`ports`], and a port alone is `eq`.
+fn group_ports(
+    entry: &mut AclEntry,
+    words: &mut Words<'_>,
+) -> Result<Option<Vec<(u16, u16)>>, String> {
+    match words.peek() {
+        None => Ok(None),
+        Some("eq" | "neq" | "lt" | "gt" | "range") => ports(entry, words),
+        Some(word) => {
+            let number = port(entry, word)?;
+            words.next();
+            Ok(Some(vec![(number, number)]))
+        }
+    }
 }
 
 fn icmp(words: &mut Words<'_>) -> Result<Option<(u8, Option<u8>)>, String> {
@@ -193,8 +287,20 @@ fn icmp(words: &mut Words<'_>) -> Result<Option<(u8, Option<u8>)>, String> {
     Ok(found)
 }
 
-/// `any`, `host A`, `A WILDCARD`, `A/LEN`, and in standard lists `A` alone.
-fn address(words: &mut Words<'_>, standard: bool) -> Result<WildAddr, String> {
+/// `any`, `host A`, `A WILDCARD`, `A/LEN`, a group, and in standard lists `A` alone.
+fn address(
+    words: &mut Words<'_>,
+    standard: bool,
+    groups: &ObjectGroups,
+) -> Result<Vec<WildAddr>, String> {
+    if matches!(words.peek(), Some("object-group" | "addrgroup")) {
+        words.next();
+        return groups.addresses(words.need("the name of the group")?);
+    }
+    one_address(words, standard).map(|a| vec![a])
+}
+
+fn one_address(words: &mut Words<'_>, standard: bool) -> Result<WildAddr, String> {
     let word = words.need("an address")?;
     let dotted = |w: &str| w.parse::<Ipv4Addr>().map(u32::from).ok();
     match word {
@@ -203,9 +309,6 @@ fn address(words: &mut Words<'_>, standard: bool) -> Result<WildAddr, String> {
             let host = words.need("the address after host")?;
             let addr = dotted(host).ok_or_else(|| format!("{host:?} is no IPv4 address"))?;
             return Ok(WildAddr { addr, wild: 0 });
-        }
-        "object-group" | "addrgroup" => {
-            return Err(format!("{word} in access lists is not supported"));
         }
         _ => {}
     }
@@ -226,7 +329,13 @@ fn address(words: &mut Words<'_>, standard: bool) -> Result<WildAddr, String> {
             wild,
         });
     }
-    let addr = dotted(word).ok_or_else(|| format!("{word:?} is no IPv4 address"))?;
+    // `show access-lists`: `10.0.0.0, wildcard bits 0.0.0.255`.
+    let shown = word.strip_suffix(',');
+    let addr = dotted(shown.unwrap_or(word));
+    let addr = addr.ok_or_else(|| format!("{word:?} is no IPv4 address"))?;
+    if shown.is_some() && words.rest.starts_with(&["wildcard", "bits"]) {
+        words.rest = &words.rest[2..];
+    }
     match words.peek().and_then(dotted) {
         Some(wild) => {
             words.next();
@@ -383,7 +492,8 @@ mod tests {
 
     fn entry(text: &str) -> Result<AclEntry, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        parse_entry(AclKind::Extended, &words, 1)
+        let entries = parse_entry(AclKind::Extended, &words, 1, &ObjectGroups::default())?;
+        Ok(entries[0].clone())
     }
 
     #[test]
@@ -424,10 +534,10 @@ mod tests {
         let e = entry("deny ip 10.0.1.7 0.255.0.255 any").unwrap();
         assert_eq!(
             e.src,
-            WildAddr {
+            [WildAddr {
                 addr: 0x0a00_0100,
                 wild: 0x00ff_00ff
-            }
+            }]
         );
     }
 
@@ -463,16 +573,17 @@ mod tests {
     fn standard_lists_name_a_source_only() {
         let parse = |t: &str| {
             let words: Vec<&str> = t.split_whitespace().collect();
-            parse_entry(AclKind::Standard, &words, 1)
+            let entries = parse_entry(AclKind::Standard, &words, 1, &ObjectGroups::default());
+            entries.map(|e| e[0].clone())
         };
         assert_eq!(
             parse("permit 10.0.0.1").unwrap().src,
-            WildAddr {
+            [WildAddr {
                 addr: 0x0a00_0001,
                 wild: 0
-            }
+            }]
         );
-        assert_eq!(parse("deny any").unwrap().src, WildAddr::ANY);
+        assert_eq!(parse("deny any").unwrap().src, [WildAddr::ANY]);
         assert_eq!(kind_of_number(1411), Some(AclKind::Standard));
         assert_eq!(kind_of_number(700), None);
     }

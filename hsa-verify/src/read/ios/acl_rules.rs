@@ -64,9 +64,14 @@ pub fn entry_match(entry: &AclEntry, fields: &Fields, quirks: &Quirks) -> Option
     if let Some(proto) = entry.proto {
         matching = matching.and(fields.ip_proto, Test::Exact(u128::from(proto)));
     }
-    for (field, addr) in [(fields.ip_src, entry.src), (fields.ip_dst, entry.dst)] {
-        if let Some(test) = address_test(addr, quirks) {
-            matching = matching.and(field, test);
+    for (field, list) in [(fields.ip_src, &entry.src), (fields.ip_dst, &entry.dst)] {
+        let tests: Option<Vec<Test>> = list.iter().map(|a| address_test(*a, quirks)).collect();
+        // Without a test, one of the addresses is `any`.
+        match tests.as_deref() {
+            None => {}
+            Some([]) => return None,
+            Some([test]) => matching = matching.and(field, test.clone()),
+            Some(several) => matching = matching.and(field, Test::OneOf(several.to_vec())),
         }
     }
     for (field, ranges) in [

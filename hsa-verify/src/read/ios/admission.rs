@@ -8,13 +8,17 @@ use super::names::{split_unit, vlan_of};
 use super::pipeline::{is_routed, Builder, ACL_IN, BRIDGE, PORT};
 use super::quirks::Quirk;
 use crate::model::{
-    Effect, L2Mode, L2Port, Match, Next, Output, PortId, PortMatch, Rule, Spread, Test,
+    Effect, L2Mode, L2Port, Match, Next, Origin, Output, PortId, PortMatch, Rule, Spread, Test,
 };
+use crate::read::ReadError;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Builder<'_> {
     /// Admission: VLANs a port carries, the VLAN of untagged frames, routed ports.
-    pub(super) fn port_table(&mut self) {
+    ///
+    /// # Errors
+    /// An access list on a switched port that cannot be read.
+    pub(super) fn port_table(&mut self) -> Result<(), ReadError> {
         let switching = self.switching;
         let go = Next::Table {
             table: BRIDGE as u32,
@@ -31,12 +35,8 @@ impl Builder<'_> {
         for (port, vlans) in tagged {
             let tests = vlans.iter().map(|v| Test::Exact(u128::from(*v))).collect();
             let matching = Match::any().and(self.fields.vlan, Test::OneOf(tests));
-            self.admit(
-                vec![port],
-                matching,
-                Output::new(go),
-                "tagged frames of its VLANs",
-            );
+            let label = "tagged frames of its VLANs";
+            self.admit(port, matching, Output::new(go), label)?;
         }
         for (port, vlan) in &switching.untagged {
             let mut output = Output::new(go);
@@ -44,20 +44,54 @@ impl Builder<'_> {
                 output = output.edit(self.set_vlan(*vlan));
             }
             let label = format!("untagged frames are VLAN {vlan}");
-            self.admit(vec![self.ports[port]], self.vlan_is(0), output, &label);
+            self.admit(self.ports[port], self.vlan_is(0), output, &label)?;
         }
         self.routed_ports(go);
+        Ok(())
     }
 
-    fn admit(&mut self, ports: Vec<PortId>, matching: Match, output: Output, label: &str) {
-        let rule = Rule {
-            ports: PortMatch::In(ports),
-            matching,
-            effect: Effect::to(output),
-            origins: Vec::new(),
-            label: Some(label.to_owned()),
+    /// Frames that a switched port takes, through the access list on the port if there is one: it
+    /// filters what is bridged, too.
+    fn admit(
+        &mut self,
+        port: PortId,
+        matching: Match,
+        output: Output,
+        label: &str,
+    ) -> Result<(), ReadError> {
+        let ios = self.ios;
+        let name = self.network.port(port).name.clone();
+        let list = ios.interface(&name).filter(|_| self.filters_bridged());
+        let list = list.and_then(|i| i.acl_in.as_ref());
+        let list = list.map(|(name, line)| self.list(name, *line));
+        let Some(entries) = list.transpose()?.flatten() else {
+            let rule = Rule {
+                ports: PortMatch::In(vec![port]),
+                matching,
+                effect: Effect::to(output),
+                origins: self.port_origin(port),
+                label: Some(label.to_owned()),
+            };
+            self.rule(PORT, rule);
+            return Ok(());
         };
-        self.rule(PORT, rule);
+        for entry in entries {
+            let effect = match entry.permit {
+                true => Effect::to(output.clone()),
+                false => Effect::Drop,
+            };
+            let mut both = matching.clone();
+            both.fields.extend(entry.matching.fields);
+            let rule = Rule {
+                ports: PortMatch::In(vec![port]),
+                matching: both,
+                effect,
+                origins: entry.origins,
+                label: Some(entry.label),
+            };
+            self.rule(PORT, rule);
+        }
+        Ok(())
     }
 
     fn routed_ports(&mut self, go: Next) {
@@ -257,10 +291,26 @@ impl Builder<'_> {
             ports: PortMatch::In(vec![port]),
             matching,
             effect: Effect::to(output),
-            origins: Vec::new(),
+            origins: self.port_origin(port),
             label: Some(label.to_owned()),
         };
         self.rule(table, rule);
+    }
+
+    /// Where a port is configured, or else shown in spanning tree.
+    fn port_origin(&mut self, port: PortId) -> Vec<Origin> {
+        let ios = self.ios;
+        let name = self.network.port(port).name.clone();
+        let line = ios.interface(&name).map_or(0, |i| i.line);
+        if line > 0 {
+            return self.origin(&ios.config.file, line);
+        }
+        let Some((file, tree)) = &ios.spanning_tree else {
+            return Vec::new();
+        };
+        let mut lines = tree.vlans.values().flat_map(|v| &v.forwarding);
+        let line = lines.find(|(p, _)| *p == name).map_or(0, |(_, line)| *line);
+        self.origin(file, line)
     }
 
     /// Frames of VLANs that a port does not carry are dropped on purpose, not for lack of a rule.

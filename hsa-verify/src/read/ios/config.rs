@@ -5,6 +5,7 @@ use super::acl::{kind_of_number, parse_entry, Acl, AclKind};
 use super::effects::{top_level_effect, Effect};
 use super::interface::{read_interface_line, Interface};
 use super::names::canonical;
+use super::object_groups::ObjectGroups;
 use super::vlans::VlanSet;
 use crate::read::notes::{NoteKind, Notes};
 use crate::read::source::{Line, SourceText};
@@ -46,6 +47,10 @@ pub struct Config {
     pub vlans: Option<VlanSet>,
     /// VLANs of `vlan N` and `vlan N-M` lines, without those of lists with commas.
     pub single_vlans: BTreeSet<u16>,
+    /// Instance of MST by VLAN; the others are in instance 0.
+    pub mst: BTreeMap<u16, u16>,
+    /// VLANs that `show vlan` lists as active, if it was given.
+    pub active_vlans: Option<BTreeSet<u16>>,
     /// Static routes.
     pub static_routes: Vec<StaticRoute>,
 }
@@ -55,6 +60,10 @@ enum Context {
     None,
     Interface(usize),
     Acl(String, AclKind),
+    /// Lines that were read before: groups of addresses and services.
+    Group,
+    /// `spanning-tree mst configuration`.
+    Mst,
     /// Lines of a part that has no effect (routing protocols, line vty, names of VLANs).
     Skip(NoteKind),
 }
@@ -64,6 +73,7 @@ struct ConfigReader<'a> {
     notes: &'a mut Notes,
     config: Config,
     context: Context,
+    groups: ObjectGroups,
 }
 
 /// Reads a configuration.
@@ -81,9 +91,11 @@ pub fn read_config(source: &SourceText, notes: &mut Notes) -> Result<Config, Rea
         notes,
         config,
         context: Context::None,
+        groups: ObjectGroups::read(source),
     };
     let mut banner: Option<String> = None;
     let mut ended = false;
+    let mut whole = None;
     for line in source.lines() {
         if let Some(end) = &banner {
             if line.text.contains(end.as_str()) {
@@ -94,6 +106,9 @@ pub fn read_config(source: &SourceText, notes: &mut Notes) -> Result<Config, Rea
         let text = line.text.trim();
         if text.is_empty() || text.starts_with('!') {
             continue;
+        }
+        if text.starts_with("Current configuration") {
+            whole = Some(line.number);
         }
         banner = banner_delimiter(line.text);
         if banner.is_some() {
@@ -110,6 +125,10 @@ pub fn read_config(source: &SourceText, notes: &mut Notes) -> Result<Config, Rea
             &source.name,
             format!("ends inside a banner that {delimiter:?} should close: the file is cut short"),
         ));
+    }
+    if let Some(line) = whole.filter(|_| !ended) {
+        let what = "this output never comes to its `end`: the file is cut short";
+        return Err(source.error(line, what));
     }
     if !ended && source.ends_mid_line() {
         reader.notes.of_box(
@@ -140,8 +159,9 @@ fn banner_delimiter(text: &str) -> Option<String> {
 
 impl ConfigReader<'_> {
     fn line(&mut self, line: Line<'_>) -> Result<(), ReadError> {
-        // Access lists of some releases are listed without indentation below their header.
-        if line.indent() > 0 && !matches!(self.context, Context::None) {
+        // Entries of access lists may stand below their header without indentation.
+        let entry = matches!(self.context, Context::Acl(..)) && is_entry(&line.words());
+        if entry || line.indent() > 0 && !matches!(self.context, Context::None) {
             return self.inside(line);
         }
         self.context = Context::None;
@@ -163,6 +183,15 @@ impl ConfigReader<'_> {
                 self.config.acls.entry((*name).to_owned()).or_default();
                 self.context = Context::Acl((*name).to_owned(), kind);
             }
+            // NX-OS names no kind; its lists are extended.
+            ["ip", "access-list", name] => {
+                self.config.acls.entry((*name).to_owned()).or_default();
+                self.context = Context::Acl((*name).to_owned(), AclKind::Extended);
+            }
+            ["object-group", "network" | "service", _, ..]
+            | ["object-group", "ip", "address", _] => {
+                self.context = Context::Group;
+            }
             ["vlan", list, ..] if list.starts_with(|c: char| c.is_ascii_digit()) => {
                 let list = words[1..].concat();
                 let set = VlanSet::parse(&list).map_err(|e| self.source.error(line.number, e))?;
@@ -175,7 +204,11 @@ impl ConfigReader<'_> {
                     .add(&set);
                 self.context = Context::Skip(NoteKind::NoEffect);
             }
+            // A gateway that DHCP gives is in no file.
+            ["ip", "route", .., "dhcp"] => self.note(NoteKind::NotModelled, line),
+            ["ip", "route", "static" | "profile", ..] => self.note(NoteKind::NoEffect, line),
             ["ip", "route", rest @ ..] => self.static_route(rest, line)?,
+            ["spanning-tree", "mst", "configuration"] => self.context = Context::Mst,
             _ => self.other(line),
         }
         Ok(())
@@ -202,7 +235,18 @@ impl ConfigReader<'_> {
                     .command(*kind, line.text.trim(), &self.source.name, line.number);
                 Ok(())
             }
-            Context::None => Ok(()),
+            Context::Mst => {
+                let words = line.words();
+                if let ["instance", number, "vlan", list @ ..] = words.as_slice() {
+                    let bad = || self.source.error(line.number, "no instance number");
+                    let instance: u16 = number.parse().map_err(|_| bad())?;
+                    let set = VlanSet::parse(&list.concat());
+                    let set = set.map_err(|e| self.source.error(line.number, e))?;
+                    self.config.mst.extend(set.iter().map(|v| (v, instance)));
+                }
+                Ok(())
+            }
+            Context::Group | Context::None => Ok(()),
         }
     }
 
@@ -259,8 +303,15 @@ impl ConfigReader<'_> {
             );
             return;
         }
-        match parse_entry(kind, words, line) {
-            Ok(entry) => acl.entries.push(entry),
+        // Packets of the model are whole; only a later fragment meets such an entry.
+        if words.last() == Some(&"fragments") {
+            let what = "access-list entry about fragments: packets are taken as whole";
+            self.notes
+                .line(NoteKind::NotModelled, what, &self.source.name, line);
+            return;
+        }
+        match parse_entry(kind, words, line, &self.groups) {
+            Ok(entries) => acl.entries.extend(entries),
             Err(why) => acl.unusable.push((line, why)),
         }
     }
@@ -288,6 +339,14 @@ impl ConfigReader<'_> {
             distance: 1,
             line: line.number,
         };
+        if rest.contains(&"global") {
+            self.notes.line(
+                NoteKind::NotModelled,
+                "static route with its next hop in the global table: looked up in its own",
+                &self.source.name,
+                line.number,
+            );
+        }
         for word in rest {
             if let Some(hop) = ipv4(word) {
                 route.next_hop = Some(hop);
@@ -323,6 +382,15 @@ impl ConfigReader<'_> {
         self.notes
             .command(kind, line.text.trim(), &self.source.name, line.number);
     }
+}
+
+/// `permit ...`, `20 deny ...`, `remark ...`.
+fn is_entry(words: &[&str]) -> bool {
+    let words = match words {
+        [number, rest @ ..] if number.parse::<u32>().is_ok() => rest,
+        all => all,
+    };
+    matches!(words.first(), Some(&("permit" | "deny" | "remark")))
 }
 
 /// A dotted address in host order.

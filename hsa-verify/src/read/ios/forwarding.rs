@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! From routes to places: next hops resolved to ports, and routes grouped by VRF.
 
-use super::config::{len_mask, Config};
+use super::config::{len_mask, Config, StaticRoute};
 use super::names::{is_virtual, split_unit, vlan_of};
 use super::quirks::{Quirk, Quirks};
 use super::route::{Hop, Route};
@@ -56,6 +56,8 @@ impl<'a> Fib<'a> {
 
 /// How many routes a next hop may be resolved through.
 const MAX_RECURSION: usize = 8;
+/// How many places one next hop may lead to.
+const MAX_TARGETS: usize = 1024;
 
 /// Resolves hops of one box.
 pub struct Resolver<'a> {
@@ -70,9 +72,12 @@ pub struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Where a hop of a route in `vrf` leads.
-    pub fn resolve(&self, hop: &Hop, vrf: Option<&str>) -> Target {
-        self.resolve_at(hop, vrf, None, 0)
+    /// Where a hop of a route in `vrf` leads: to several places if the route to the next hop has
+    /// several hops.
+    pub fn resolve(&self, hop: &Hop, vrf: Option<&str>) -> Vec<Target> {
+        let mut targets = Vec::new();
+        self.resolve_at(hop, vrf, None, 0, &mut targets);
+        targets
     }
 
     fn resolve_at(
@@ -81,8 +86,9 @@ impl Resolver<'_> {
         vrf: Option<&str>,
         toward: Option<u32>,
         depth: usize,
-    ) -> Target {
-        match hop {
+        targets: &mut Vec<Target>,
+    ) {
+        let target = match hop {
             Hop::Receive(Some(interface)) if self.quirks.has(Quirk::ReceiveForwards) => {
                 self.exit(interface, None)
             }
@@ -90,17 +96,28 @@ impl Resolver<'_> {
             Hop::Drop => Target::Drop,
             Hop::Interface { interface, via } => self.exit(interface, via.or(toward)),
             Hop::Via { via, vrf: other } => {
-                if depth == MAX_RECURSION {
-                    return Target::Lost("next hop resolves through too many routes".to_owned());
-                }
                 let vrf = other.as_deref().or(vrf);
                 let fib = self.fibs.get(&vrf.map(str::to_owned));
                 match fib.and_then(|f| f.lookup(*via)) {
-                    // The next hop's address stays the one to look up as a neighbour.
-                    Some(route) => self.resolve_at(&route.hops[0], vrf, Some(*via), depth + 1),
+                    _ if depth == MAX_RECURSION || targets.len() >= MAX_TARGETS => {
+                        let why = "next hop resolves through too many routes";
+                        Target::Lost(why.to_owned())
+                    }
+                    Some(route) => {
+                        let first = self.quirks.has(Quirk::FirstNextHop);
+                        let used = if first { 1 } else { route.hops.len() };
+                        for hop in &route.hops[..used] {
+                            // The next hop's address stays the one to look up as a neighbour.
+                            self.resolve_at(hop, vrf, Some(*via), depth + 1, targets);
+                        }
+                        return;
+                    }
                     None => Target::Lost("no route to the next hop".to_owned()),
                 }
             }
+        };
+        if !targets.contains(&target) {
+            targets.push(target);
         }
     }
 
@@ -143,7 +160,10 @@ impl Resolver<'_> {
 
     /// Neighbour to Ethernet address to port; if any step fails, the VLAN is flooded.
     fn vlan_exit(&self, vlan: u16, via: Option<u32>, down: bool) -> Target {
-        let neighbour = via.and_then(|addr| self.ios.arp.get(&addr));
+        let interface = self.ios.interface(&format!("vlan{vlan}"));
+        let table = interface.and_then(|i| i.vrf.clone());
+        let table = self.ios.arp.get(&table).or_else(|| self.ios.arp.get(&None));
+        let neighbour = via.and_then(|addr| table?.get(&addr));
         if let Some((mac, interface)) = neighbour {
             match vlan_of(interface) {
                 Some(vlan) => {
@@ -278,11 +298,13 @@ fn implied_routes(config: &Config, vrf: Option<&str>, down: impl Fn(&str) -> boo
         .iter()
         .filter(|r| r.vrf.as_deref() == vrf)
         .collect();
+    let reachable = reachable_statics(config, &routes, &statics, &down);
+    statics = reachable;
     statics.sort_by_key(|r| (r.prefix, r.len, r.distance));
     for group in
         statics.chunk_by(|a, b| (a.prefix, a.len, a.distance) == (b.prefix, b.len, b.distance))
     {
-        let hop = |r: &&super::config::StaticRoute| match (&r.interface, r.next_hop) {
+        let hop = |r: &&StaticRoute| match (&r.interface, r.next_hop) {
             (Some(i), _) if is_null(i) => Hop::Drop,
             (Some(i), via) => Hop::Interface {
                 interface: i.clone(),
@@ -302,6 +324,37 @@ fn implied_routes(config: &Config, vrf: Option<&str>, down: impl Fn(&str) -> boo
         });
     }
     routes
+}
+
+/// Static routes that a router would install: their interface is up, and their next hop lies in a
+/// connected network or behind another such route.
+fn reachable_statics<'c>(
+    config: &Config,
+    connected: &[Route],
+    statics: &[&'c StaticRoute],
+    down: &impl Fn(&str) -> bool,
+) -> Vec<&'c StaticRoute> {
+    let exists = |name: &str| is_null(name) || config.interfaces.iter().any(|i| i.name == name);
+    let inside = |addr: u32, prefix: u32, len: u8| addr & len_mask(len) == prefix;
+    let mut good: Vec<&StaticRoute> = Vec::new();
+    let mut left: Vec<&StaticRoute> = statics.to_vec();
+    loop {
+        let (new, rest): (Vec<_>, Vec<_>) =
+            left.into_iter()
+                .partition(|r| match (&r.interface, r.next_hop) {
+                    (Some(i), _) => exists(i) && !down(i),
+                    (None, Some(via)) => {
+                        connected.iter().any(|c| inside(via, c.prefix, c.len))
+                            || good.iter().any(|g| inside(via, g.prefix, g.len))
+                    }
+                    (None, None) => false,
+                });
+        left = rest;
+        if new.is_empty() {
+            return good;
+        }
+        good.extend(new);
+    }
 }
 
 fn is_null(interface: &str) -> bool {

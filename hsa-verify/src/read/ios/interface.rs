@@ -52,6 +52,8 @@ pub struct Interface {
     pub mode: Option<PortMode>,
     /// `switchport access vlan`, with its line.
     pub access_vlan: Option<(u16, usize)>,
+    /// `switchport voice vlan`: tagged frames on an access port.
+    pub voice_vlan: Option<u16>,
     /// `switchport trunk native vlan`.
     pub native_vlan: Option<u16>,
     /// `switchport trunk allowed vlan`, all its lines together.
@@ -83,6 +85,7 @@ impl Interface {
             switchport: None,
             mode: None,
             access_vlan: None,
+            voice_vlan: None,
             native_vlan: None,
             allowed: None,
             tag: None,
@@ -128,7 +131,8 @@ pub fn read_interface_line(
         ["switchport"] => interface.switchport = Some(true),
         ["no", "switchport"] => interface.switchport = Some(false),
         ["switchport", rest @ ..] => {
-            interface.switchport = Some(true);
+            // Settings of a switched port stay listed after `no switchport`.
+            interface.switchport.get_or_insert(true);
             let known = switchport(interface, rest, line.number)
                 .map_err(|e| source.error(line.number, format!("{}: {e}", interface.name)))?;
             if !known {
@@ -144,6 +148,12 @@ pub fn read_interface_line(
                     &source.name,
                     line.number,
                 );
+            }
+            [one, ..] if one.contains('/') => {
+                let found = super::route::address_with_len(rest);
+                let (addr, len) = found.ok_or_else(|| bad(format!("{one:?} is no address")))?;
+                let line = line.number;
+                interface.addresses.push(Address { addr, len, line });
             }
             [addr, mask, ..] => {
                 let addr = ipv4(addr).ok_or_else(|| bad(format!("{addr:?} is no IPv4 address")))?;
@@ -217,6 +227,9 @@ fn switchport(interface: &mut Interface, words: &[&str], line: usize) -> Result<
         ["mode", "access"] => interface.mode = Some(PortMode::Access),
         ["mode", "trunk"] => interface.mode = Some(PortMode::Trunk),
         ["access", "vlan", vlan] => interface.access_vlan = Some((vlan_number(vlan)?, line)),
+        ["voice", "vlan", vlan] if vlan.starts_with(|c: char| c.is_ascii_digit()) => {
+            interface.voice_vlan = Some(vlan_number(vlan)?);
+        }
         ["trunk", "native", "vlan", vlan] => interface.native_vlan = Some(vlan_number(vlan)?),
         ["trunk", "allowed", "vlan", "add", list @ ..] => {
             let set = VlanSet::parse(&list.concat())?;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Access lists where interfaces apply them, and the way from there into the table of a VRF.
 
-use super::acl::Acl;
 use super::acl_rules::entry_match;
 use super::interface::Interface;
 use super::names::{split_unit, vlan_of};
 use super::pipeline::{is_routed, Builder, ACL_IN, FIB};
 use super::quirks::Quirk;
-use crate::model::{Effect, Match, Next, Output, PortId, PortMatch, Rule, Test};
+use crate::model::{Effect, Match, Next, Origin, Output, PortId, PortMatch, Rule, Test};
 use crate::read::ReadError;
 
 /// An access list on an interface: where packets are when it applies.
@@ -18,7 +17,69 @@ struct Binding<'a> {
     places: Vec<(Vec<PortId>, u16)>,
 }
 
+/// An entry of a list, the deny at its end included.
+pub(super) struct ListRule {
+    pub(super) permit: bool,
+    pub(super) matching: Match,
+    pub(super) origins: Vec<Origin>,
+    pub(super) label: String,
+}
+
 impl Builder<'_> {
+    /// The entries of a list that is applied in a line of the configuration. `None`: everything
+    /// passes, as IOS has it for a list that does not exist or is empty.
+    ///
+    /// # Errors
+    /// The list has lines that cannot be read.
+    pub(super) fn list(
+        &mut self,
+        name: &str,
+        line: usize,
+    ) -> Result<Option<Vec<ListRule>>, ReadError> {
+        let ios = self.ios;
+        let found = ios.config.acls.get(name);
+        let used = found.filter(|a| !a.entries.is_empty() || !a.unusable.is_empty());
+        let Some(acl) = used else {
+            let how = if found.is_some() {
+                "is empty"
+            } else {
+                "does not exist"
+            };
+            let what = format!("access list {name} is applied and {how}: all passes");
+            *self.lost.entry(what).or_default() += 1;
+            return Ok(None);
+        };
+        let file = acl.file.as_ref().unwrap_or(&ios.config.file).clone();
+        if let Some((at, why)) = acl.unusable.first() {
+            let what = format!("access list {name} (applied in line {line}): {why}");
+            return Err(ReadError::line(&file, *at, what));
+        }
+        let mut rules = Vec::new();
+        for entry in &acl.entries {
+            let Some(matching) = entry_match(entry, &self.fields, self.quirks) else {
+                continue;
+            };
+            let mut origins = self.origin(&file, entry.line);
+            origins.extend(self.origin(&ios.config.file, line));
+            let verb = if entry.permit { "permit" } else { "deny" };
+            rules.push(ListRule {
+                permit: entry.permit,
+                matching,
+                origins,
+                label: format!("access list {name} {verb}"),
+            });
+        }
+        if !self.quirk(Quirk::ImplicitPermit) {
+            rules.push(ListRule {
+                permit: false,
+                matching: Match::any(),
+                origins: self.origin(&ios.config.file, line),
+                label: format!("access list {name} implicit deny"),
+            });
+        }
+        Ok(Some(rules))
+    }
+
     /// Ports and VLANs where packets of an interface are, on their way in or out.
     fn places(&self, interface: &Interface, inbound: bool) -> Vec<(Vec<PortId>, u16)> {
         let members = |vlan: u16| self.members(vlan).iter();
@@ -36,6 +97,10 @@ impl Builder<'_> {
         let ports = self.ids([port].into_iter());
         if is_routed(interface) || self.quirk(Quirk::FlatVlans) {
             return vec![(ports, self.interface_vlan(interface))];
+        }
+        if inbound && self.filters_bridged() {
+            // Applied where the port takes its frames.
+            return Vec::new();
         }
         // A list on a switched port concerns all its VLANs.
         let vlans = self.switching.members.iter();
@@ -64,17 +129,7 @@ impl Builder<'_> {
                     line: *line,
                     places,
                 };
-                // IOS lets everything pass through a list that does not exist.
-                let Some(acl) = ios.config.acls.get(name) else {
-                    *self
-                        .lost
-                        .entry(format!(
-                            "access list {name} is applied and does not exist: all passes"
-                        ))
-                        .or_default() += 1;
-                    continue;
-                };
-                self.apply(acl, &binding, inbound)?;
+                self.apply(&binding, inbound)?;
             }
         }
         let vrfs = self.vrfs.clone();
@@ -124,64 +179,36 @@ impl Builder<'_> {
         }
     }
 
-    fn apply(&mut self, acl: &Acl, binding: &Binding<'_>, inbound: bool) -> Result<(), ReadError> {
-        if let Some((line, why)) = acl.unusable.first() {
-            return Err(ReadError::line(
-                &self.ios.config.file,
-                *line,
-                format!(
-                    "access list {} (applied in line {}): {why}",
-                    binding.name, binding.line
-                ),
-            ));
-        }
+    /// Whether lists on switched ports filter frames that are bridged, as they do on switches.
+    pub(super) fn filters_bridged(&self) -> bool {
+        !self.quirk(Quirk::FlatVlans)
+    }
+
+    fn apply(&mut self, binding: &Binding<'_>, inbound: bool) -> Result<(), ReadError> {
+        let Some(list) = self.list(binding.name, binding.line)? else {
+            return Ok(());
+        };
         let table = if inbound { ACL_IN } else { self.acl_out() };
         let onward = if inbound {
             self.vrf_of_binding(binding)
         } else {
             self.acl_out() + 1
         };
-        let file = self.ios.config.file.clone();
-        for entry in &acl.entries {
-            let Some(matching) = entry_match(entry, &self.fields, self.quirks) else {
-                continue;
-            };
-            let mut origins = self.origin(&file, entry.line);
-            origins.extend(self.origin(&file, binding.line));
-            let verb = if entry.permit { "permit" } else { "deny" };
-            let label = format!("access list {} {verb}", binding.name);
+        for entry in &list {
             for (ports, vlan) in &binding.places {
                 let vlan_test = Test::Exact(u128::from(*vlan));
-                let matching = matching.clone().and(self.fields.vlan, vlan_test);
+                let matching = entry.matching.clone().and(self.fields.vlan, vlan_test);
                 for (ports, effect) in self.verdict(entry.permit, ports, inbound, onward) {
-                    let (origins, label) = (origins.clone(), Some(label.clone()));
-                    let matching = matching.clone();
-                    let ports = PortMatch::In(ports);
-                    self.rule(
-                        table,
-                        Rule {
-                            ports,
-                            matching,
-                            effect,
-                            origins,
-                            label,
-                        },
-                    );
+                    let rule = Rule {
+                        ports: PortMatch::In(ports),
+                        matching: matching.clone(),
+                        effect,
+                        origins: entry.origins.clone(),
+                        label: Some(entry.label.clone()),
+                    };
+                    self.rule(table, rule);
                 }
             }
-        }
-        if self.quirk(Quirk::ImplicitPermit) {
-            return Ok(());
-        }
-        for (ports, vlan) in &binding.places {
-            let rule = Rule {
-                ports: PortMatch::In(ports.clone()),
-                matching: self.vlan_is(*vlan),
-                effect: Effect::Drop,
-                origins: self.origin(&file, binding.line),
-                label: Some(format!("access list {} implicit deny", binding.name)),
-            };
-            self.rule(table, rule);
         }
         Ok(())
     }

@@ -78,6 +78,13 @@ pub fn vlan_of(name: &str) -> Option<u16> {
     name.strip_prefix("vlan").and_then(|n| n.parse().ok())
 }
 
+/// An Ethernet port of the chassis, not one of its units.
+pub fn is_ethernet(name: &str) -> bool {
+    let kinds = ["fa", "gi", "te", "twe", "fo", "hu", "two", "fiv", "eth"];
+    let digits = name.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
+    kinds.contains(&&name[..digits]) && !name.contains('.')
+}
+
 /// Interfaces that no cable is plugged into.
 pub fn is_virtual(name: &str) -> bool {
     [

@@ -85,7 +85,7 @@ pub fn add_box(
             };
             let targets = route.hops[..hops]
                 .iter()
-                .map(|h| resolver.resolve(h, vrf.as_deref()))
+                .flat_map(|h| resolver.resolve(h, vrf.as_deref()))
                 .collect();
             list.push((FileOf { file, route }, targets));
         }
@@ -106,7 +106,7 @@ pub fn add_box(
     };
     builder.add_ports(&resolved);
     builder.add_tables();
-    builder.port_table();
+    builder.port_table()?;
     builder.bridge_table();
     builder.acl_tables()?;
     for (index, list) in resolved.iter().enumerate() {
@@ -161,9 +161,15 @@ impl Builder<'_> {
     /// Every port that the configuration, a table or a route names.
     fn add_ports(&mut self, resolved: &[Vec<(FileOf<'_>, Vec<Target>)>]) {
         let mut names: BTreeSet<String> = BTreeSet::new();
+        let bundled = if self.quirk(Quirk::FlatVlans) {
+            Vec::new()
+        } else {
+            self.ios.channel_members()
+        };
         for interface in &self.ios.config.interfaces {
             let port = split_unit(&interface.name).0;
-            if !is_virtual(port) || port.starts_with("tunnel") {
+            let member = bundled.iter().any(|(m, _)| *m == port);
+            if (!is_virtual(port) || port.starts_with("tunnel")) && !member {
                 names.insert(port.to_owned());
             }
         }
@@ -184,6 +190,9 @@ impl Builder<'_> {
             let id = self
                 .network
                 .add_port(self.device, &name, PortKind::Physical, None);
+            let members = bundled.iter().filter(|(_, channel)| *channel == name);
+            let members = members.map(|(member, _)| (*member).to_owned());
+            self.network.ports[id.0 as usize].members = members.collect();
             self.ports.insert(name, id);
         }
     }

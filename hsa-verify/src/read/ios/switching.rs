@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Which ports of a box carry which VLAN, tagged or untagged.
 
+use super::config::Config;
 use super::interface::{Interface, PortMode};
 use super::names::{is_virtual, split_unit, vlan_of};
 use super::quirks::{Quirk, Quirks};
 use super::tables::SpanningTree;
 use super::{IosBox, NoteKind};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A list of allowed VLANs longer than this says what is forbidden rather than what there is.
+const MOST_NAMED: usize = 1024;
 
 /// A port that carries a VLAN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +50,28 @@ impl Switching {
 /// not.
 pub fn switching(ios: &mut IosBox, quirks: &Quirks) -> Switching {
     let mut result = match ios.spanning_tree.take() {
-        Some(tree) => {
-            let result = from_spanning_tree(ios, &tree, quirks);
-            ios.spanning_tree = Some(tree);
+        Some((file, tree)) => {
+            let mut result = if tree.vlans.is_empty() {
+                from_config(ios)
+            } else {
+                from_spanning_tree(ios, &tree, quirks)
+            };
+            if !tree.shared.is_empty() {
+                keep_forwarding(ios, &tree, &mut result);
+            }
+            ios.spanning_tree = Some((file, tree));
             result
         }
-        None => from_config(ios),
+        None => {
+            let trunks = ios.config.interfaces.iter().any(|i| {
+                i.is_switched() && i.port_mode() == PortMode::Trunk && i.allowed.is_none()
+            });
+            if trunks && ios.config.vlans.is_none() && ios.config.active_vlans.is_none() {
+                let what = "the VLANs of the box are not listed: trunks carry those that it names";
+                ios.note(NoteKind::Assumed, what);
+            }
+            from_config(ios)
+        }
     };
     if quirks.has(Quirk::FlatVlans) {
         join_by_number(ios, &mut result);
@@ -105,6 +125,25 @@ fn keep_configured(ios: &IosBox, result: &mut Switching) {
         .collect();
     result.members.retain(|vlan, _| known.contains(vlan));
     result.untagged.retain(|_, vlan| known.contains(vlan));
+}
+
+/// MST: a VLAN is carried by the ports that forward in its instance.
+fn keep_forwarding(ios: &IosBox, tree: &SpanningTree, result: &mut Switching) {
+    for (vlan, members) in &mut result.members {
+        let instance = ios.config.mst.get(vlan).copied().unwrap_or(0);
+        let Some(section) = tree.shared.get(&instance) else {
+            continue;
+        };
+        let forwards = |port: &str| section.forwarding.iter().any(|(p, _)| p == port);
+        let (keep, stop): (Vec<Member>, Vec<Member>) =
+            members.drain(..).partition(|m| forwards(&m.port));
+        *members = keep;
+        let ports = stop.iter().map(|m| m.port.clone());
+        result.blocked.entry(*vlan).or_default().extend(ports);
+        for m in stop.iter().filter(|m| m.untagged) {
+            result.untagged.remove(&m.port);
+        }
+    }
 }
 
 /// The VLAN in which the port's frames have no tag.
@@ -166,23 +205,34 @@ fn from_spanning_tree(ios: &mut IosBox, tree: &SpanningTree, quirks: &Quirks) ->
     result
 }
 
+/// VLANs that the box has: those that `show vlan` lists; else those that its configuration
+/// names, in lists of allowed VLANs only where it lists none.
+fn existing_vlans(config: &Config) -> BTreeSet<u16> {
+    if let Some(active) = &config.active_vlans {
+        return active.clone();
+    }
+    let interfaces = config.interfaces.iter();
+    let named = interfaces.flat_map(|i| {
+        let access = i.access_vlan.map(|(v, _)| v);
+        let own = vlan_of(&i.name);
+        [own, access, i.native_vlan, i.voice_vlan]
+    });
+    let mut existing: BTreeSet<u16> = named.flatten().chain([1]).collect();
+    match &config.vlans {
+        Some(set) => existing.extend(set.iter()),
+        None => {
+            let lists = config.interfaces.iter().filter_map(|i| i.allowed.as_ref());
+            let lists = lists.filter(|set| set.iter().count() <= MOST_NAMED);
+            existing.extend(lists.flat_map(|set| set.iter()));
+        }
+    }
+    existing
+}
+
 fn from_config(ios: &IosBox) -> Switching {
     let mut result = Switching::default();
     let config = &ios.config;
-    let existing: BTreeSet<u16> = config
-        .vlans
-        .iter()
-        .flat_map(|set| set.iter())
-        .chain(config.interfaces.iter().filter_map(|i| vlan_of(&i.name)))
-        .chain(
-            config
-                .interfaces
-                .iter()
-                .filter_map(|i| i.access_vlan.map(|(v, _)| v)),
-        )
-        .chain(config.interfaces.iter().filter_map(|i| i.native_vlan))
-        .chain([1])
-        .collect();
+    let existing = existing_vlans(config);
     for interface in &config.interfaces {
         // Members of a port channel carry what the channel carries.
         if !interface.is_switched()
@@ -194,6 +244,9 @@ fn from_config(ios: &IosBox) -> Switching {
         }
         let port = &interface.name;
         let mut add = |vlan: u16, untagged: bool| {
+            if !existing.contains(&vlan) {
+                return;
+            }
             let members = result.members.entry(vlan).or_default();
             members.push(Member {
                 port: port.clone(),
@@ -205,7 +258,12 @@ fn from_config(ios: &IosBox) -> Switching {
             PortMode::Access => {
                 let vlan = interface.access_vlan.map_or(1, |(v, _)| v);
                 add(vlan, true);
-                result.untagged.insert(port.clone(), vlan);
+                if existing.contains(&vlan) {
+                    result.untagged.insert(port.clone(), vlan);
+                }
+                if let Some(voice) = interface.voice_vlan.filter(|v| *v != vlan) {
+                    add(voice, false);
+                }
             }
             PortMode::Trunk => {
                 let native = interface.native_vlan.unwrap_or(1);

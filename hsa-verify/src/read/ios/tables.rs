@@ -162,8 +162,10 @@ fn port_list(text: &str) -> impl Iterator<Item = String> + '_ {
 /// Ports by VLAN as spanning tree sees them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpanningTree {
-    /// Instances in the order of the file.
+    /// VLANs that have an instance of their own (PVST).
     pub vlans: BTreeMap<u16, StpVlan>,
+    /// Instances that VLANs share (MST), by number.
+    pub shared: BTreeMap<u16, StpVlan>,
 }
 
 /// One VLAN of the spanning tree.
@@ -177,33 +179,56 @@ pub struct StpVlan {
     pub joined_to: Option<u16>,
 }
 
-/// Reads `show spanning-tree`, one section a VLAN.
+/// A section of the dump.
+#[derive(Clone, Copy)]
+enum Section {
+    Vlan(u16),
+    Shared(u16),
+}
+
+impl SpanningTree {
+    fn section(&mut self, section: Section) -> &mut StpVlan {
+        match section {
+            Section::Vlan(vlan) => self.vlans.entry(vlan).or_default(),
+            Section::Shared(instance) => self.shared.entry(instance).or_default(),
+        }
+    }
+}
+
+/// Reads `show spanning-tree`, one section a VLAN or an instance of MST.
 ///
 /// # Errors
-/// No section at all, a VLAN twice, a port before the first VLAN, an unknown port state.
+/// No section at all, one twice, a port before the first, an unknown port state.
 pub fn read_spanning_tree(
     source: &SourceText,
     notes: &mut Notes,
 ) -> Result<SpanningTree, ReadError> {
     let mut tree = SpanningTree::default();
-    let mut current: Option<u16> = None;
+    let mut current: Option<Section> = None;
     for line in source.lines() {
         let words = line.words();
         let Some(first) = words.first() else { continue };
         if let Some(vlan) = vlan_heading(first).filter(|_| words.len() == 1) {
             open(&mut tree, vlan, None, source, line.number)?;
-            current = Some(vlan);
+            current = Some(Section::Vlan(vlan));
             continue;
         }
-        if first.starts_with("MST") && words.len() == 1 {
-            return Err(source.error(line.number, "MST instances are not supported, only PVST"));
+        let instance = first.trim_start_matches('#').trim_start();
+        let instance = instance.strip_prefix("MST").filter(|_| words.len() == 1);
+        if let Some(instance) = instance.and_then(|n| n.parse().ok()) {
+            if tree.shared.insert(instance, StpVlan::default()).is_some() {
+                let what = format!("MST instance {instance} is listed twice");
+                return Err(source.error(line.number, what));
+            }
+            current = Some(Section::Shared(instance));
+            continue;
         }
         // Role and state are the second and third column: `Te1/1 Desg FWD 2 128.1 P2p`.
         if words.len() >= 5 && is_port_name(first) && words[4].contains('.') {
-            let vlan = current.ok_or_else(|| {
+            let section = current.ok_or_else(|| {
                 source.error(line.number, "a port before the first line `VLANnnnn`")
             })?;
-            let entry = tree.vlans.entry(vlan).or_default();
+            let entry = tree.section(section);
             let port = (canonical(first), line.number);
             match words[2].trim_end_matches('*') {
                 "FWD" | "fwd" => entry.forwarding.push(port),
@@ -217,7 +242,8 @@ pub fn read_spanning_tree(
                     ));
                 }
             }
-            if let Some(next) = words.last().and_then(|w| vlan_heading(w)) {
+            let next = words.last().and_then(|w| vlan_heading(w));
+            if let (Some(next), Section::Vlan(vlan)) = (next, section) {
                 notes.line(
                     NoteKind::Assumed,
                     "heading of a VLAN at the end of a port line: a line ending was lost",
@@ -225,14 +251,14 @@ pub fn read_spanning_tree(
                     line.number,
                 );
                 open(&mut tree, next, Some(vlan), source, line.number)?;
-                current = Some(next);
+                current = Some(Section::Vlan(next));
             }
         }
     }
-    if tree.vlans.is_empty() {
+    if tree.vlans.is_empty() && tree.shared.is_empty() {
         return Err(ReadError::file(
             &source.name,
-            "no line `VLANnnnn`: this is no output of `show spanning-tree`",
+            "no line `VLANnnnn` or `MSTn`: this is no output of `show spanning-tree`",
         ));
     }
     Ok(tree)
@@ -301,6 +327,16 @@ mod tests {
         assert_eq!(tree.vlans[&3].forwarding, [("gi4/1".to_owned(), 6)]);
         assert_eq!(tree.vlans[&3].joined_to, Some(2));
         assert_eq!(notes.count(NoteKind::Assumed), 1);
+    }
+
+    #[test]
+    fn instances_of_mst_are_kept_apart_from_vlans() {
+        let text = "MST0\n  Spanning tree enabled protocol mstp\nGi1/1 Desg FWD 4 128.1 P2p\nMST1\nGi1/1 Altn BLK 4 128.1 P2p\n";
+        let tree = read_spanning_tree(&source(text), &mut Notes::default()).unwrap();
+        assert!(tree.vlans.is_empty());
+        assert_eq!(tree.shared[&0].forwarding, [("gi1/1".to_owned(), 3)]);
+        assert_eq!(tree.shared[&1].blocked, [("gi1/1".to_owned(), 5)]);
+        assert!(read_spanning_tree(&source("MST0\nMST0\n"), &mut Notes::default()).is_err());
     }
 
     #[test]

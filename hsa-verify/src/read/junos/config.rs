@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Configurations: `set` lines (`show configuration | display set`) or the same in braces.
 
-use super::firewall::Filter;
+use super::firewall::{Filter, PrefixLists};
+use super::statements::{statements, Statement};
 use super::{address, Hop, JunosBox, Route};
 use crate::read::ios::config::len_mask;
 use crate::read::{Notes, ReadError, ReadNoteKind as NoteKind, SourceText};
@@ -33,89 +34,72 @@ pub fn read_config(source: &SourceText, target: &mut JunosBox) -> Result<(), Rea
     let mut filters = std::mem::take(&mut target.filters);
     filters.0.clone_from(&source.name);
     target.static_routes.0.clone_from(&source.name);
-    for (line, words) in statements(source)? {
+    let mut disabled: Vec<String> = Vec::new();
+    let all = statements(source)?;
+    let lists = prefix_lists(&all).map_err(|(line, what)| source.error(line, what))?;
+    for (line, words) in all {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let handled = statement(&words, line, source, target, &mut filters.1)?;
+        if let ["interfaces", port, "disable"] = words.as_slice() {
+            disabled.push(format!("{port}."));
+            continue;
+        }
+        let handled = statement(&words, line, source, target, &mut filters.1, &lists)?;
         if !handled {
-            let first = words.first().copied().unwrap_or("");
-            let kind = if NO_EFFECT.contains(&first) {
-                NoteKind::NoEffect
-            } else {
-                NoteKind::NotUnderstood
-            };
-            notes.command(kind, &words.join(" "), &source.name, line);
+            notes.command(effect(&words), &words.join(" "), &source.name, line);
         }
     }
+    for unit in target.units.values_mut() {
+        unit.down |= disabled.iter().any(|port| unit.name.starts_with(port));
+    }
+    target.join_aggregates();
     target.filters = filters;
     target.notes.merge(notes);
     Ok(())
 }
 
-/// The statements with their lines: `set a b c` as it stands, braces unfolded.
-fn statements(source: &SourceText) -> Result<Vec<(usize, Vec<String>)>, ReadError> {
-    let mut result = Vec::new();
-    let mut path: Vec<(usize, Vec<String>)> = Vec::new();
-    for line in source.lines() {
-        let text = line.text.trim();
-        if text.is_empty() || text.starts_with('#') || text.starts_with("/*") {
-            continue;
+/// What a statement that we do not read does to forwarding.
+fn effect(words: &[&str]) -> NoteKind {
+    match words {
+        // What a group holds is inherited where it is applied.
+        ["groups", _, "interfaces" | "firewall" | "routing-options" | "routing-instances", ..] => {
+            NoteKind::NotModelled
         }
-        if let Some(rest) = text.strip_prefix("set ") {
-            result.push((line.number, words(rest)));
-        } else if text.starts_with("deactivate ") || text.starts_with("delete ") {
-            return Err(source.error(
-                line.number,
-                format!("{text:?}: only set lines are supported"),
-            ));
-        } else if let Some(open) = text.strip_suffix('{') {
-            path.push((line.number, words(open)));
-        } else if text == "}" {
-            if path.pop().is_none() {
-                return Err(source.error(line.number, "a closing brace too many"));
-            }
-        } else if let Some((statement, _)) = text.split_once(';') {
-            let mut full: Vec<String> = path.iter().flat_map(|(_, w)| w.clone()).collect();
-            let rest = words(statement);
-            // `[ a b ]` is a list: one statement a member.
-            match rest.iter().position(|w| w == "[") {
-                Some(at) => {
-                    full.extend_from_slice(&rest[..at]);
-                    for member in rest[at + 1..].iter().filter(|w| *w != "]") {
-                        let mut one = full.clone();
-                        one.push(member.clone());
-                        result.push((line.number, one));
-                    }
-                }
-                None => {
-                    full.extend(rest);
-                    result.push((line.number, full));
-                }
-            }
-        } else {
-            return Err(source.error(line.number, format!("{text:?} is no statement")));
-        }
-    }
-    match path.last() {
-        Some((line, _)) => {
-            Err(source.error(*line, "this brace is never closed: the file is cut short"))
-        }
-        None => Ok(result),
+        ["interfaces", _, "apply-groups", ..] => NoteKind::NotModelled,
+        ["interfaces", "interface-range", ..] => NoteKind::NotModelled,
+        ["vlans" | "bridge-domains", ..] => NoteKind::NotModelled,
+        ["security", ..] => NoteKind::NotModelled,
+        [first, ..] if NO_EFFECT.contains(first) => NoteKind::NoEffect,
+        _ => NoteKind::NotUnderstood,
     }
 }
 
-/// Words between blanks; a quoted text is one word.
-fn words(text: &str) -> Vec<String> {
-    let mut result = Vec::new();
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let (word, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
-        };
-        result.push(word.to_owned());
-        rest = after.trim_start();
+/// Prefixes by the name of their list in `policy-options`.
+fn prefix_lists(statements: &[Statement]) -> Result<PrefixLists, (usize, String)> {
+    let mut lists = PrefixLists::new();
+    for (line, words) in statements {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["policy-options", "prefix-list", name] => {
+                lists.entry((*name).to_owned()).or_default();
+            }
+            ["policy-options", "prefix-list", name, prefix] => {
+                let list = lists.entry((*name).to_owned()).or_default();
+                if prefix.contains(':') {
+                    continue;
+                }
+                match address(prefix) {
+                    Some(found) => list.push(found),
+                    None => return Err((*line, format!("{prefix:?} is no prefix"))),
+                }
+            }
+            // What `apply-path` gathers is not worked out: no filter may use such a list.
+            ["policy-options", "prefix-list", name, "apply-path", ..] => {
+                lists.remove(*name);
+            }
+            _ => {}
+        }
     }
-    result
+    Ok(lists)
 }
 
 fn statement(
@@ -124,37 +108,40 @@ fn statement(
     source: &SourceText,
     target: &mut JunosBox,
     filters: &mut std::collections::BTreeMap<String, Filter>,
+    lists: &PrefixLists,
 ) -> Result<bool, ReadError> {
     match words {
         ["interfaces", port, "unit", unit, rest @ ..] => {
             interface(&format!("{port}.{unit}"), rest, line, source, target)
         }
-        ["interfaces", port, "disable"] => {
-            let down = format!("{port}.");
-            for unit in target
-                .units
-                .values_mut()
-                .filter(|u| u.name.starts_with(&down))
-            {
-                unit.down = true;
-            }
-            Ok(true)
-        }
-        ["interfaces", _, "gigether-options" | "ether-options", "802.3ad", ..] => {
-            target
-                .notes
-                .command(NoteKind::NotModelled, &words.join(" "), &source.name, line);
+        ["interfaces", port, "gigether-options" | "ether-options", "802.3ad", aggregate, ..]
+            if aggregate.starts_with("ae") =>
+        {
+            let members = target
+                .aggregates
+                .entry((*aggregate).to_owned())
+                .or_default();
+            members.push((*port).to_owned());
             Ok(true)
         }
         ["interfaces", _, "description" | "mtu" | "vlan-tagging" | "speed" | "flexible-vlan-tagging", ..] => {
             Ok(true)
         }
+        ["firewall", "family", "inet6" | "mpls" | "any" | "vpls" | "ccc" | "ethernet-switching", ..] =>
+        {
+            let kind = NoteKind::NotModelled;
+            let text = words.join(" ");
+            target.notes.command(kind, &text, &source.name, line);
+            Ok(true)
+        }
+        ["firewall", "policer" | "three-color-policer", ..] => Ok(true),
+        ["policy-options", "prefix-list", ..] => Ok(true),
         ["firewall", "family", "inet", "filter", name, "term", term, rest @ ..]
         | ["firewall", "filter", name, "term", term, rest @ ..] => {
             filters
                 .entry((*name).to_owned())
                 .or_default()
-                .statement(term, rest, line);
+                .statement(term, rest, line, lists);
             Ok(true)
         }
         ["routing-options", rest @ ..] => routing(None, rest, line, source, target),
@@ -200,8 +187,16 @@ fn interface(
                 unit.addresses.push(found);
             }
         }
-        ["family", "inet", "filter", "input", name] => unit.filter_in = Some((*name).to_owned()),
-        ["family", "inet", "filter", "output", name] => unit.filter_out = Some((*name).to_owned()),
+        ["family", "inet", "filter", "input" | "input-list", name] => {
+            unit.filter_in.push((*name).to_owned());
+        }
+        ["family", "inet", "filter", "output" | "output-list", name] => {
+            unit.filter_out.push((*name).to_owned());
+        }
+        ["family", "inet", "filter", ..] => {
+            let what = format!("{:?} cannot be read", words.join(" "));
+            return Err(source.error(line, what));
+        }
         ["description", ..] | ["family", "inet", "mtu", ..] => {}
         ["family", "inet6" | "mpls" | "iso", ..] => {
             let text = format!("interfaces {}", words.join(" "));
@@ -236,11 +231,30 @@ fn routing(
     let hop = match rest {
         ["discard" | "reject"] => Hop::Drop,
         ["receive"] => Hop::Deliver,
-        ["next-hop" | "qualified-next-hop", hop] => match address(hop) {
+        ["next-hop", hop] => match address(hop) {
             Some((addr, _)) => Hop::Via(addr),
             None => Hop::Unit((*hop).to_owned()),
         },
-        _ => return Ok(true),
+        ["next-table", table] => match table.strip_suffix("inet.0") {
+            Some(name) => {
+                Hop::Instance(Some(name.trim_end_matches('.').to_owned()).filter(|n| !n.is_empty()))
+            }
+            None => return Err(source.error(line, format!("{table:?} is no IPv4 table"))),
+        },
+        // A second choice, used when the first next hop fails.
+        ["qualified-next-hop", ..] => {
+            let what =
+                "routing-options static qualified-next-hop: the next hops before it are used";
+            let kind = NoteKind::NotModelled;
+            target.notes.line(kind, what, &source.name, line);
+            return Ok(true);
+        }
+        _ => {
+            let text = format!("routing-options static {}", rest.join(" "));
+            let kind = NoteKind::NoEffect;
+            target.notes.command(kind, &text, &source.name, line);
+            return Ok(true);
+        }
     };
     let prefix = prefix & len_mask(len);
     let instance = instance.map(str::to_owned);
@@ -287,6 +301,27 @@ mod tests {
             b.units["ge-0/0/0.5"].addresses
         );
         assert_eq!(a.static_routes.1[0].hops, b.static_routes.1[0].hops);
+    }
+
+    #[test]
+    fn disabled_ports_and_aggregates_do_not_depend_on_the_order() {
+        let text = "set interfaces ge-0/0/0 disable\nset interfaces ge-0/0/0 unit 0 family inet address 10.0.0.1/24\n\
+                    set interfaces ge-0/0/1 gigether-options 802.3ad ae0\nset interfaces ge-0/0/2 ether-options 802.3ad ae0\n\
+                    set interfaces ae0 unit 5 vlan-id 5\nset interfaces ae0 unit 5 family inet address 10.0.5.1/24\n";
+        let junos = read(text).unwrap();
+        assert!(junos.units["ge-0/0/0.0"].down);
+        let member = &junos.units["ge-0/0/2.5"];
+        assert_eq!((member.vlan, member.bundle.as_deref()), (5, Some("ae0.5")));
+    }
+
+    #[test]
+    fn routes_into_another_table() {
+        let junos =
+            read("set routing-options static route 10.9.0.0/16 next-table RED.inet.0\n").unwrap();
+        assert_eq!(
+            junos.static_routes.1[0].hops,
+            [Hop::Instance(Some("RED".into()))]
+        );
     }
 
     #[test]

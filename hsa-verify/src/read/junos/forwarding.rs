@@ -24,9 +24,12 @@ struct Reader<'a> {
     alone: Option<(String, usize)>,
     /// The destination above is not modelled; neither are its next hops.
     ignoring: bool,
+    /// Routing instance of the table; `None` is the master instance.
+    instance: Option<String>,
 }
 
-/// Reads the IPv4 unicast table of the master instance; the other tables are counted.
+/// Reads the IPv4 unicast tables of the master instance and of others; the other tables are
+/// counted.
 ///
 /// # Errors
 /// No IPv4 table, a line that does not parse, an indirect next hop that never comes.
@@ -39,8 +42,9 @@ pub fn read_forwarding(source: &SourceText, notes: &mut Notes) -> Result<Vec<Rou
         skipping: true,
         alone: None,
         ignoring: false,
+        instance: None,
     };
-    let mut seen_table = false;
+    let mut seen: Vec<String> = Vec::new();
     for line in source.lines() {
         let text = line.text.trim();
         if text.is_empty() || text.starts_with('<') || text.starts_with("Destination") {
@@ -48,10 +52,22 @@ pub fn read_forwarding(source: &SourceText, notes: &mut Notes) -> Result<Vec<Rou
         }
         if let Some(table) = text.strip_prefix("Routing table:") {
             reader.finish_waiting()?;
-            reader.skipping = table.trim() != "default.inet" || seen_table;
-            seen_table |= !reader.skipping;
-            if reader.skipping {
-                let what = format!("forwarding table {}", table.trim());
+            let name = table
+                .split_whitespace()
+                .next()
+                .unwrap_or("")
+                .trim_end_matches(',');
+            let instance = name.strip_suffix(".inet").filter(|i| !i.starts_with("__"));
+            reader.skipping = instance.is_none();
+            if let Some(instance) = instance {
+                if seen.iter().any(|s| s == instance) {
+                    let what = format!("forwarding table {name} is shown twice");
+                    return Err(source.error(line.number, what));
+                }
+                seen.push(instance.to_owned());
+                reader.instance = Some(instance.to_owned()).filter(|i| i != "default");
+            } else {
+                let what = format!("forwarding table {name}");
                 reader
                     .notes
                     .line(NoteKind::NotModelled, what, &source.name, line.number);
@@ -61,10 +77,10 @@ pub fn read_forwarding(source: &SourceText, notes: &mut Notes) -> Result<Vec<Rou
         }
     }
     reader.finish_waiting()?;
-    if !seen_table {
+    if seen.is_empty() {
         return Err(ReadError::file(
             &source.name,
-            "no line `Routing table: default.inet`",
+            "no line `Routing table: default.inet` or of another IPv4 table",
         ));
     }
     Ok(reader.routes)
@@ -148,7 +164,7 @@ impl Reader<'_> {
             len,
             hops,
             line,
-            instance: None,
+            instance: self.instance.clone(),
         });
         Ok(())
     }
@@ -236,6 +252,18 @@ mod tests {
         assert_eq!(routes[1].hops, [Hop::Unit("ge-6/1/0.0".into())]);
         assert_eq!(routes[2].hops.len(), 2);
         assert_eq!(routes[3].hops, [Hop::Deliver]);
+    }
+
+    #[test]
+    fn tables_of_instances() {
+        let routes = read(
+            "default perm 1 rjct 36 3\nRouting table: RED.inet\nInternet:\n10.0.0.0/8 user 0 1.2.3.4 ucst 1 1 xe-0/0/0.5\n\
+             Routing table: __master.anon__.inet\nnonsense\n",
+        )
+        .unwrap();
+        assert_eq!(routes.len(), 2);
+        assert_eq!(routes[1].instance.as_deref(), Some("RED"));
+        assert!(read("Routing table: default.inet\n").is_err());
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub mod forwarding;
 pub mod interfaces;
 pub mod pipeline;
 pub mod routes;
+mod statements;
+mod terms;
 
 use super::notes::Notes;
 use firewall::Filter;
@@ -31,10 +33,10 @@ pub struct Unit {
     pub bundle: Option<String>,
     /// Routing instance; `None` is the master instance.
     pub instance: Option<String>,
-    /// Input filter.
-    pub filter_in: Option<String>,
-    /// Output filter.
-    pub filter_out: Option<String>,
+    /// Input filters, one after the other.
+    pub filter_in: Vec<String>,
+    /// Output filters.
+    pub filter_out: Vec<String>,
     /// Whether it is down.
     pub down: bool,
     /// File and line where it was read.
@@ -61,6 +63,8 @@ pub enum Hop {
     Unit(String),
     /// To a next hop that another route must resolve.
     Via(u32),
+    /// Looked up again in the table of an instance; `None` is the master instance.
+    Instance(Option<String>),
 }
 
 /// A prefix with its next hops; one of them is taken.
@@ -89,6 +93,8 @@ pub struct JunosBox {
     pub routes: Vec<(String, Vec<Route>)>,
     /// Static routes of the configuration, used where no table is shown.
     pub static_routes: (String, Vec<Route>),
+    /// Member ports by aggregate (`ae0`), as configured.
+    pub aggregates: BTreeMap<String, Vec<String>>,
     /// Filters with the file they are in.
     pub filters: (String, BTreeMap<String, Filter>),
     /// What did not become part of the model.
@@ -103,6 +109,29 @@ impl JunosBox {
             origin: (file.to_owned(), line),
             ..Unit::default()
         })
+    }
+
+    /// Gives each member port of a configured aggregate the aggregate's units, as `show
+    /// interfaces` lists them.
+    fn join_aggregates(&mut self) {
+        let mut new = Vec::new();
+        for (aggregate, ports) in &self.aggregates {
+            let own = format!("{aggregate}.");
+            for unit in self.units.values().filter(|u| u.name.starts_with(&own)) {
+                for port in ports {
+                    let number = &unit.name[own.len()..];
+                    let name = format!("{port}.{number}");
+                    new.push((name, unit.name.clone(), unit.vlan, unit.origin.clone()));
+                }
+            }
+        }
+        for (name, bundle, vlan, (file, line)) in new {
+            let unit = self.unit(&name, &file, line);
+            if unit.bundle.is_none() {
+                unit.bundle = Some(bundle);
+                unit.vlan = vlan;
+            }
+        }
     }
 }
 

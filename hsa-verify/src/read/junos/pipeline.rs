@@ -2,7 +2,8 @@
 //! A Junos box as tables of rules: `port` (units and input filters), `fib` for each routing
 //! instance, `egress` (output filters).
 
-use super::firewall::{Filter, Term, Verdict};
+use super::firewall::{Term, Verdict};
+use super::terms::term_matches;
 use super::{Hop, JunosBox, Route, Unit};
 use crate::model::{
     DeviceId, Edit, Effect, FileId, Match, Network, Next, Origin, Output, PortId, PortKind,
@@ -58,6 +59,7 @@ pub fn add_box(
         .map(|r| r.instance.clone());
     let units = junos.units.values().map(|u| u.instance.clone());
     let instances: BTreeSet<Option<String>> = shown.chain(units).chain([None]).collect();
+    let instances = before_their_targets(junos, instances);
     let mut builder = Builder {
         network,
         junos,
@@ -67,7 +69,7 @@ pub fn add_box(
         ports: BTreeMap::new(),
         bundles,
         files: FxHashMap::default(),
-        instances: instances.into_iter().collect(),
+        instances,
         notes: Notes::default(),
     };
     builder.add_ports();
@@ -169,13 +171,10 @@ impl Builder<'_> {
             if places.is_empty() {
                 continue;
             }
-            let instance = self
-                .instances
-                .iter()
-                .position(|i| *i == unit.instance)
-                .unwrap_or(0);
-            if let Some(filter) = unit.filter_in.clone() {
-                self.filter(PORT, &filter, unit, &places, (FIB + instance) as u32)?;
+            let instance = self.instance(unit.instance.as_ref()).unwrap_or(0);
+            if !unit.filter_in.is_empty() {
+                let onward = (FIB + instance) as u32;
+                self.filter(PORT, &unit.filter_in, unit, &places, onward)?;
                 continue;
             }
             for (port, vlan) in places {
@@ -200,9 +199,9 @@ impl Builder<'_> {
         let junos = self.junos;
         let table = self.egress();
         for unit in junos.units.values().filter(|u| u.inet && !u.down) {
-            if let Some(filter) = unit.filter_out.clone() {
+            if !unit.filter_out.is_empty() {
                 let places = self.exits(&unit.name);
-                self.filter(table, &filter, unit, &places, u32::MAX)?;
+                self.filter(table, &unit.filter_out, unit, &places, u32::MAX)?;
             }
         }
         let ports: Vec<PortId> = self.ports.values().copied().collect();
@@ -219,46 +218,58 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The terms of a filter; `onward` is the table after it, or `u32::MAX` to leave the box.
+    /// The terms of the filters in turn; `onward` is the table after them, or `u32::MAX` to leave
+    /// the box.
     fn filter(
         &mut self,
         table: usize,
-        name: &str,
+        names: &[String],
         unit: &Unit,
         places: &[(PortId, u16)],
         onward: u32,
     ) -> Result<(), ReadError> {
-        let (file, filters) = &self.junos.filters;
-        let filter: Filter = filters.get(name).cloned().ok_or_else(|| {
-            let what = format!("filter {name} is applied and does not exist");
-            ReadError::of_port(&self.junos.name, &unit.name, what)
-        })?;
-        let file = file.clone();
+        let junos = self.junos;
+        let (file, filters) = &junos.filters;
+        let mut terms: Vec<(&str, &Term)> = Vec::new();
+        for name in names {
+            let filter = filters.get(name).ok_or_else(|| {
+                let what = format!("filter {name} is applied and does not exist");
+                ReadError::of_port(&junos.name, &unit.name, what)
+            })?;
+            terms.extend(filter.terms.iter().map(|t| (name.as_str(), t)));
+        }
         for &(port, vlan) in places {
-            for term in &filter.terms {
-                if let Some((line, what)) = &term.unusable {
+            for (name, term) in &terms {
+                let refuse = |line: usize, what: &str| {
                     let what = format!("filter {name} on {}: {what}", unit.name);
-                    return Err(ReadError::line(&file, *line, what));
-                }
-                let next = if onward == u32::MAX {
-                    Next::Leave(port)
-                } else {
-                    Next::Table {
-                        table: onward,
-                        port: None,
-                    }
+                    ReadError::line(file, line, what)
                 };
-                let effect = match term.verdict {
-                    Verdict::Accept => Effect::to(Output::new(next)),
+                if let Some((line, what)) = &term.unusable {
+                    return Err(refuse(*line, what));
+                }
+                let base = self.vlan_is(vlan);
+                let matches = term_matches(term, &self.fields, &base);
+                let matches = matches.map_err(|what| refuse(term.line, &what))?;
+                let leave = onward == u32::MAX;
+                let to = |table: u32| Next::Table { table, port: None };
+                let effect = match &term.verdict {
+                    Verdict::Accept if leave => Effect::leave(port),
+                    Verdict::Accept => Effect::to(Output::new(to(onward))),
                     Verdict::Discard => Effect::Drop,
                     Verdict::NextTerm => continue,
+                    Verdict::Instance(instance) => {
+                        let found = self.instance(Some(instance)).filter(|_| !leave);
+                        let what = "there is no such routing-instance, or the filter is for output";
+                        let at = found.ok_or_else(|| refuse(term.line, what))?;
+                        Effect::to(Output::new(to((FIB + at) as u32)))
+                    }
                 };
-                for matching in self.term_matches(term, vlan) {
+                for matching in matches {
                     let rule = Rule {
                         ports: PortMatch::In(vec![port]),
                         matching,
                         effect: effect.clone(),
-                        origins: self.origin(&file, term.line),
+                        origins: self.origin(file, term.line),
                         label: Some(format!("filter {name} term {}", term.name)),
                     };
                     self.rule(table, rule);
@@ -269,55 +280,15 @@ impl Builder<'_> {
                 matching: self.vlan_is(vlan),
                 effect: Effect::Drop,
                 origins: self.origin(&unit.origin.0, unit.origin.1),
-                label: Some(format!("filter {name} implicit discard")),
+                label: Some(format!("filter {} implicit discard", names.join(" "))),
             };
             self.rule(table, rule);
         }
         Ok(())
     }
 
-    fn term_matches(&self, term: &Term, vlan: u16) -> Vec<Match> {
-        let mut matching = self.vlan_is(vlan);
-        let f = self.fields;
-        let prefixes = |list: &[(u32, u8)]| {
-            let test = |&(value, len): &(u32, u8)| Test::Prefix {
-                value: u128::from(value),
-                len,
-            };
-            Test::OneOf(list.iter().map(test).collect())
-        };
-        let ports = |list: &[(u16, u16)]| {
-            let test = |&(lo, hi): &(u16, u16)| Test::Range {
-                lo: u128::from(lo),
-                hi: u128::from(hi),
-            };
-            Test::OneOf(list.iter().map(test).collect())
-        };
-        if !term.sources.is_empty() {
-            matching = matching.and(f.ip_src, prefixes(&term.sources));
-        }
-        if !term.destinations.is_empty() {
-            matching = matching.and(f.ip_dst, prefixes(&term.destinations));
-        }
-        if !term.protocols.is_empty() {
-            let protocols = term.protocols.iter().map(|p| Test::Exact(u128::from(*p)));
-            matching = matching.and(f.ip_proto, Test::OneOf(protocols.collect()));
-        }
-        if !term.source_ports.is_empty() {
-            matching = matching.and(f.tp_src, ports(&term.source_ports));
-        }
-        if !term.destination_ports.is_empty() {
-            matching = matching.and(f.tp_dst, ports(&term.destination_ports));
-        }
-        if !term.established {
-            return vec![matching];
-        }
-        let bit = |mask: u128| {
-            matching
-                .clone()
-                .and(f.tcp_flags, Test::Masked { value: mask, mask })
-        };
-        vec![bit(16), bit(4)]
+    fn instance(&self, name: Option<&String>) -> Option<usize> {
+        self.instances.iter().position(|i| i.as_ref() == name)
     }
 
     fn fib_tables(&mut self) {
@@ -339,7 +310,7 @@ impl Builder<'_> {
                 .map(|(_, r)| ((r.prefix, r.len), r.hops.clone()))
                 .collect();
             for (file, route) in &routes {
-                let effect = self.effect(&route.hops, &lookup);
+                let effect = self.effect(&route.hops, &lookup, index);
                 let mut matching = Match::any();
                 if route.len > 0 {
                     let value = u128::from(route.prefix);
@@ -409,7 +380,12 @@ impl Builder<'_> {
         routes
     }
 
-    fn effect(&mut self, hops: &[Hop], lookup: &FxHashMap<(u32, u8), Vec<Hop>>) -> Effect {
+    fn effect(
+        &mut self,
+        hops: &[Hop],
+        lookup: &FxHashMap<(u32, u8), Vec<Hop>>,
+        index: usize,
+    ) -> Effect {
         let mut outputs = Vec::new();
         let mut delivered = false;
         let mut pending: Vec<(Hop, usize)> = hops.iter().map(|h| (h.clone(), 0)).collect();
@@ -439,6 +415,19 @@ impl Builder<'_> {
                         }
                     }
                 }
+                Hop::Instance(name) => {
+                    match self.instance(name.as_ref()).filter(|at| *at > index) {
+                        Some(at) => {
+                            let table = (FIB + at) as u32;
+                            outputs.push(Output::new(Next::Table { table, port: None }));
+                        }
+                        None => {
+                            let what = "next-table that leads nowhere or back: dropped";
+                            let kind = NoteKind::NotModelled;
+                            self.notes.of_box(kind, what, &self.junos.name);
+                        }
+                    }
+                }
                 Hop::Via(addr) => {
                     let found = (0..=32u8)
                         .rev()
@@ -462,6 +451,29 @@ impl Builder<'_> {
             },
         }
     }
+}
+
+/// The instances in an order in which a route into another instance's table leads onward.
+fn before_their_targets(
+    junos: &JunosBox,
+    mut left: BTreeSet<Option<String>>,
+) -> Vec<Option<String>> {
+    let shown = junos.routes.iter().flat_map(|(_, r)| r);
+    let routes: Vec<&Route> = shown.chain(&junos.static_routes.1).collect();
+    let leads = |from: &Option<String>, to: &Option<String>| {
+        let own = routes.iter().filter(|r| r.instance == *from);
+        let mut hops = own.flat_map(|r| &r.hops);
+        from != to && hops.any(|h| matches!(h, Hop::Instance(i) if i == to))
+    };
+    let mut order = Vec::new();
+    while let Some(first) = left.first().cloned() {
+        // In a circle of instances some route has to lead back.
+        let next = left.iter().find(|i| !left.iter().any(|o| leads(o, i)));
+        let next = next.cloned().unwrap_or(first);
+        left.remove(&next);
+        order.push(next);
+    }
+    order
 }
 
 /// Interfaces without a cable.

@@ -108,6 +108,9 @@ pub struct DevicePort {
     /// Number that the original input gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+    /// Ports of the box that are bundled in this one; their names stand for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 /// A table: the first rule that matches decides; a packet that none matches is dropped.

@@ -184,6 +184,9 @@ impl Reader {
             let new = self
                 .network
                 .add_port(id, &port.name, PortKind::Physical, port.number);
+            self.network.ports[new.0 as usize]
+                .members
+                .clone_from(&port.members);
             by_name.insert(format!("{}:{}", device.name, port.name), new);
             scope.ports.insert(&port.name, new);
         }

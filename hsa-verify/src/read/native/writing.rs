@@ -101,6 +101,7 @@ impl Writer<'_> {
             DevicePort {
                 name: port.name.clone(),
                 number: port.number,
+                members: port.members.clone(),
             }
         };
         let table = |t: &crate::model::Table| RuleTable {

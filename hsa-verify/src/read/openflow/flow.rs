@@ -18,6 +18,8 @@ pub struct Flow {
     pub matching: Match,
     /// Actions in order, as written.
     pub actions: Vec<String>,
+    /// Actions inside `write_actions`, done when the tables are through.
+    pub written: Vec<String>,
     /// Line in the file.
     pub line: usize,
 }
@@ -126,9 +128,17 @@ pub fn parse(text: &str, line: usize, layout: &Layout) -> Result<Flow, String> {
         priority: 32768,
         in_port: None,
         matching: Match::any(),
-        actions: split_actions(actions.trim())?,
+        actions: Vec::new(),
+        written: Vec::new(),
         line,
     };
+    for action in split_actions(actions.trim())? {
+        let inner = action.strip_prefix("write_actions(");
+        match inner.and_then(|a| a.strip_suffix(')')) {
+            Some(inner) => flow.written.extend(split_actions(inner)?),
+            None => flow.actions.push(action),
+        }
+    }
     for token in left
         .split([',', ' '])
         .map(str::trim)
@@ -147,7 +157,7 @@ pub fn parse(text: &str, line: usize, layout: &Layout) -> Result<Flow, String> {
 }
 
 /// Splits at commas outside parentheses.
-fn split_actions(text: &str) -> Result<Vec<String>, String> {
+pub fn split_actions(text: &str) -> Result<Vec<String>, String> {
     let mut result = Vec::new();
     let (mut depth, mut start) = (0i32, 0);
     for (i, c) in text.char_indices() {
@@ -222,10 +232,8 @@ impl Flow {
     /// Ports that the flow names.
     pub fn ports(&self) -> Vec<String> {
         let special = |p: &String| !super::actions::is_reserved(p);
-        let outputs = self
-            .actions
-            .iter()
-            .filter_map(|a| super::actions::output_port(a));
+        let actions = self.actions.iter().chain(&self.written);
+        let outputs = actions.filter_map(|a| super::actions::output_port(a));
         self.in_port
             .clone()
             .into_iter()

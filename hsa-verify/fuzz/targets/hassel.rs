@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Hassel's transfer functions and, after a byte 0x1e, its topology.
+#![no_main]
+
+use hsa_verify::read::hassel::{read_dir, Options};
+use hsa_verify_fuzz::{halves, judge};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let (rules, topology) = halves(data);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.path().join(name), bytes).expect("a file");
+    };
+    write("a.tf", &[b"12$a$1$0$0$\n#\n", rules].concat());
+    if !topology.is_empty() {
+        write("topology.tf", topology);
+    }
+    for honour_fwd_masks in [false, true] {
+        let options = Options {
+            honour_fwd_masks,
+            ..Options::default()
+        };
+        judge(read_dir(folder.path(), &options));
+    }
+});
