@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::trace::{other, Event, Record, Side};
+use super::trace::{other, Event, Record, Side};
 
 /// A rule that a record breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::trace::Seen;
+use super::trace::Seen;
 
 /// IP protocol number of native encapsulation.
 const NATIVE: u8 = 253;
@@ -86,7 +86,8 @@ impl Layout {
     }
 }
 
-fn eccp(time: u64, ip: &[u8]) -> Option<Seen<'_>> {
+/// The ECCP packet in an IP packet, of which the end of the payload may have been cut off.
+pub fn eccp(time: u64, ip: &[u8]) -> Option<Seen<'_>> {
     let (protocol, addresses, payload) = match ip.first()? >> 4 {
         4 => {
             let header = usize::from(ip[0] & 15) * 4;
@@ -96,7 +97,7 @@ fn eccp(time: u64, ip: &[u8]) -> Option<Seen<'_>> {
                 Some(IpAddr::from(Ipv4Addr::from(bytes)))
             };
             let ends = (address(12)?, address(16)?);
-            (*ip.get(9)?, ends, ip.get(header..total)?)
+            (*ip.get(9)?, ends, ip.get(header..total.min(ip.len()))?)
         }
         6 => {
             let length = usize::from(u16::from_be_bytes([*ip.get(4)?, *ip.get(5)?]));
@@ -105,7 +106,7 @@ fn eccp(time: u64, ip: &[u8]) -> Option<Seen<'_>> {
                 Some(IpAddr::from(Ipv6Addr::from(bytes)))
             };
             let ends = (address(8)?, address(24)?);
-            (*ip.get(6)?, ends, ip.get(40..40 + length)?)
+            (*ip.get(6)?, ends, ip.get(40..(40 + length).min(ip.len()))?)
         }
         _ => return None,
     };

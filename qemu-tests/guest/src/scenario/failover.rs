@@ -75,7 +75,7 @@ fn link_down(stage: &Stage) -> Result<()> {
 
 fn lose_wifi(stage: &Stage, lose: impl Fn(&Roaming) -> Result<()>) -> Result<()> {
     let load = Load::over(8, 3);
-    let mut roaming = Roaming::start(stage, Some(load), Some(load))?;
+    let mut roaming = Roaming::recorded(stage, Some(load), Some(load))?;
     let before = roaming.counters()?;
     let begin = roaming.talk.wait_for_down(load.bytes / 3)?;
     lose(&roaming)?;
@@ -101,7 +101,6 @@ fn lose_wifi(stage: &Stage, lose: impl Fn(&Roaming) -> Result<()>) -> Result<()>
         "the client counts {client}, the server {server}"
     );
     let received = roaming
-        .talk
         .finish()?
         .down
         .context("the client received nothing")?;

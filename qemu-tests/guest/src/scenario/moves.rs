@@ -55,7 +55,7 @@ const fn scenario(
 
 fn planned_move(stage: &Stage) -> Result<()> {
     let load = Load::over(8, 3);
-    let mut roaming = Roaming::start(stage, Some(load), None)?;
+    let mut roaming = Roaming::recorded(stage, Some(load), None)?;
     let before = roaming.counters()?;
     let lte = Access::LTE.address(Family::V4);
     let wifi = Access::WIFI.address(Family::V4);
@@ -78,7 +78,7 @@ fn planned_move(stage: &Stage) -> Result<()> {
         server.get(Counter::PeerMoves) == 2,
         "server counts: {server}"
     );
-    let outcome = roaming.talk.finish()?;
+    let outcome = roaming.finish()?;
     let received = outcome.down.context("the client received nothing")?;
     let gap = received.longest_gap(begin, end);
     stage.measure("longest_gap_ms", gap.as_millis() as u64);
@@ -92,19 +92,19 @@ fn planned_move(stage: &Stage) -> Result<()> {
 
 fn server_moves(stage: &Stage) -> Result<()> {
     let load = Load::over(8, 3);
-    let mut roaming = Roaming::start(stage, Some(load), None)?;
+    let mut roaming = Roaming::recorded(stage, Some(load), None)?;
     roaming.talk.wait_for_down(load.bytes / 4)?;
     roaming.server_moves(Access::SECOND.address(Family::V4))?;
     roaming.talk.wait_for_down(load.bytes / 2)?;
     roaming.server_moves(Access::FIRST.address(Family::V4))?;
     roaming.expect_moves(2)?;
-    roaming.talk.finish()?;
+    roaming.finish()?;
     Ok(())
 }
 
 fn v4_to_v6(stage: &Stage) -> Result<()> {
     let load = Load::over(8, 3);
-    let mut roaming = Roaming::start(stage, Some(load), Some(load))?;
+    let mut roaming = Roaming::recorded(stage, Some(load), Some(load))?;
     roaming.talk.wait_for_down(load.bytes / 4)?;
     roaming.client_moves(Access::LTE.address(Family::V6))?;
     let path = info(&roaming.talk.pair.client)?;
@@ -113,13 +113,13 @@ fn v4_to_v6(stage: &Stage) -> Result<()> {
     roaming.client_moves(Access::WIFI.address(Family::V4))?;
     let path = info(&roaming.talk.pair.client)?;
     ensure!(path.remote.is_ipv4(), "a path from IPv4 to {}", path.remote);
-    roaming.talk.finish()?;
+    roaming.finish()?;
     Ok(())
 }
 
 fn ten_moves(stage: &Stage) -> Result<()> {
     let load = Load::over(6, 6);
-    let mut roaming = Roaming::start(stage, Some(load), None)?;
+    let mut roaming = Roaming::recorded(stage, Some(load), None)?;
     for (access, delay) in [(Access::WIFI, 5), (Access::LTE, 10)] {
         let netem = Netem {
             delay: Duration::from_millis(delay),
@@ -142,19 +142,19 @@ fn ten_moves(stage: &Stage) -> Result<()> {
             .with_context(|| format!("move {number} of 10"))?;
     }
     roaming.expect_moves(10)?;
-    roaming.talk.finish()?;
+    roaming.finish()?;
     Ok(())
 }
 
 fn both_send(stage: &Stage) -> Result<()> {
     let load = Load::over(8, 3);
-    let mut roaming = Roaming::start(stage, Some(load), Some(load))?;
+    let mut roaming = Roaming::recorded(stage, Some(load), Some(load))?;
     for (part, access) in [(1, Access::LTE), (2, Access::WIFI), (3, Access::LTE)] {
         roaming.talk.wait_for_up(load.bytes * part / 4)?;
         roaming.client_moves(access.address(Family::V4))?;
     }
     roaming.expect_moves(3)?;
-    roaming.talk.finish()?;
+    roaming.finish()?;
     Ok(())
 }
 
@@ -162,7 +162,7 @@ fn both_send(stage: &Stage) -> Result<()> {
 /// move is proven, so each hears the other.
 fn both_move(stage: &Stage) -> Result<()> {
     let load = Load::over(8, 3);
-    let mut roaming = Roaming::start(stage, Some(load), Some(load))?;
+    let mut roaming = Roaming::recorded(stage, Some(load), Some(load))?;
     for (part, ours, theirs) in [
         (1, Access::LTE, Access::SECOND),
         (2, Access::WIFI, Access::FIRST),
@@ -173,7 +173,7 @@ fn both_move(stage: &Stage) -> Result<()> {
         roaming.order_server(theirs)?;
         roaming.expect_path(ours, theirs)?;
     }
-    roaming.talk.finish()?;
+    roaming.finish()?;
     Ok(())
 }
 

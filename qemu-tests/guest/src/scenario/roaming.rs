@@ -8,8 +8,10 @@ use std::time::Duration;
 use anyhow::{ensure, Context, Result};
 
 use crate::control::{wait_local, wait_remote, Control, Counters};
-use crate::conversation::{Conversation, Load};
+use crate::conversation::{Conversation, Load, Outcome};
 use crate::netem::Netem;
+use crate::plan::Transport;
+use crate::recorder::Recorder;
 use crate::stage::Stage;
 use crate::stream::{info, Pair};
 use crate::topology::{Access, Campus, Family};
@@ -29,17 +31,36 @@ pub(super) struct Roaming<'a> {
     pub client: Control,
     /// Netlink of the server.
     pub server: Control,
+    /// What both hosts send and receive, if the acceptor is to judge it.
+    recorder: Option<Recorder>,
     stage: &'a Stage,
 }
 
 impl<'a> Roaming<'a> {
     /// Connects over wifi and starts the loads.
     pub fn start(stage: &'a Stage, down: Option<Load>, up: Option<Load>) -> Result<Self> {
+        Self::set_out(stage, down, up, false)
+    }
+
+    /// The same; what the hosts send and receive is recorded, and [`Roaming::finish`] has it judged.
+    pub fn recorded(stage: &'a Stage, down: Option<Load>, up: Option<Load>) -> Result<Self> {
+        Self::set_out(stage, down, up, true)
+    }
+
+    fn set_out(
+        stage: &'a Stage,
+        down: Option<Load>,
+        up: Option<Load>,
+        recorded: bool,
+    ) -> Result<Self> {
         let campus = Campus::build()?;
         campus.shape(Access::WIFI, Netem::delay(Duration::from_millis(5)))?;
         campus.shape(Access::LTE, Netem::delay(Duration::from_millis(10)))?;
         let address = SocketAddr::new(Access::FIRST.address(Family::V4), 7000);
         let transport = stage.plan.transport;
+        let recorder = (recorded && transport == Transport::Eccp)
+            .then(|| Recorder::start(&campus.client, &campus.server))
+            .transpose()?;
         let pair = Pair::connect(transport, &campus.client, &campus.server, address)?;
         let path = info(&pair.client)?;
         ensure!(
@@ -53,6 +74,7 @@ impl<'a> Roaming<'a> {
             server: Control::open(&campus.server)?,
             talk: Conversation::start(pair, &stage.random(), down, up, patience)?,
             campus,
+            recorder,
             stage,
         })
     }
@@ -120,6 +142,15 @@ impl<'a> Roaming<'a> {
             );
         }
         Ok(())
+    }
+
+    /// Waits for the end of both directions, and lets the acceptor judge what was recorded.
+    pub fn finish(self) -> Result<Outcome> {
+        let outcome = self.talk.finish()?;
+        if let Some(recorder) = self.recorder {
+            recorder.judge(self.stage)?;
+        }
+        Ok(outcome)
     }
 
     /// The counters of client and server.
