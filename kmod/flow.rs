@@ -45,8 +45,10 @@ pub(crate) struct Flow {
     pub(crate) index: FlowIndex,
     /// The connection; it holds the flow too, until it is finished.
     pub(crate) connection: Arc<Connection>,
-    /// The packet side.
-    pub(crate) endpoint: Endpoint,
+    side: Side,
+    /// Of a flow without an endpoint of its own: what came along it.
+    rx_packets: Atomic<u64>,
+    rx_bytes: Atomic<u64>,
     stage: Atomic<i32>,
     /// The peer's flow ID while it is in the index; zero: it is not.
     remote: Atomic<u64>,
@@ -60,19 +62,45 @@ pub(crate) struct Flow {
     link: Link<Flow>,
 }
 
+/// Where the data of a flow belongs.
+enum Side {
+    /// The flow that opened the connection owns the packet side of its data.
+    Own(Endpoint),
+    /// The others lead to that one's: whatever comes along them reaches the same TCP endpoint.
+    Of(Arc<Flow>),
+}
+
 impl Flow {
-    /// A flow that is in no table yet. Errors: no memory.
+    /// The flow that opens a connection, in no table yet. Errors: no memory.
     pub(crate) fn new(
         id: u64,
         index: FlowIndex,
         connection: &Arc<Connection>,
+    ) -> Result<Arc<Self>> {
+        let flow = Self::build(id, index, connection, Side::Own(Endpoint::new(id)?))?;
+        flow.endpoint().own(&flow);
+        Ok(flow)
+    }
+
+    /// A flow that is added to the connection of `first`, in no table yet. Errors: no memory.
+    pub(crate) fn added(id: u64, index: FlowIndex, first: &Arc<Self>) -> Result<Arc<Self>> {
+        Self::build(id, index, &first.connection, Side::Of(first.clone()))
+    }
+
+    fn build(
+        id: u64,
+        index: FlowIndex,
+        connection: &Arc<Connection>,
+        side: Side,
     ) -> Result<Arc<Self>> {
         let flow = Arc::new(
             Self {
                 id,
                 index,
                 connection: connection.clone(),
-                endpoint: Endpoint::new(id)?,
+                side,
+                rx_packets: Atomic::new(0),
+                rx_bytes: Atomic::new(0),
                 stage: Atomic::new(Stage::Opening as i32),
                 remote: Atomic::new(0),
                 settle: Work::new()?,
@@ -84,7 +112,6 @@ impl Flow {
             },
             GFP_KERNEL,
         )?;
-        flow.endpoint.own(&flow);
         flow.settle.own(&flow, Task::FlowSettle);
         flow.free.own(&flow, Task::FlowFree);
         flow.watch.own(&flow, Task::FlowWatch);
@@ -133,10 +160,40 @@ impl Flow {
         }
     }
 
+    /// The packet side of the connection's data.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        match &self.side {
+            Side::Own(endpoint) => endpoint,
+            Side::Of(first) => first.endpoint(),
+        }
+    }
+
+    /// The flow that owns the connection's endpoint.
+    fn first(&self) -> &Self {
+        match &self.side {
+            Side::Own(_) => self,
+            Side::Of(first) => first,
+        }
+    }
+
+    /// Counts what came along a flow without an endpoint of its own.
+    pub(crate) fn count_received(&self, packets: u32, bytes: usize) {
+        if matches!(self.side, Side::Of(_)) {
+            self.rx_packets.add(u64::from(packets), Relaxed);
+            self.rx_bytes.add(bytes as u64, Relaxed);
+        }
+    }
+
+    /// Packets and bytes that came along a flow without an endpoint of its own.
+    pub(crate) fn received(&self) -> (u64, u64) {
+        (self.rx_packets.load(Relaxed), self.rx_bytes.load(Relaxed))
+    }
+
+    /// What becomes of the connection's data, whichever of its flows it comes along.
     pub(crate) fn stage(&self) -> Stage {
         const OPENING: i32 = Stage::Opening as i32;
         const OPEN: i32 = Stage::Open as i32;
-        match self.stage.load(Acquire) {
+        match self.first().stage.load(Acquire) {
             OPENING => Stage::Opening,
             OPEN => Stage::Open,
             _ => Stage::Draining,
@@ -157,9 +214,9 @@ impl Flow {
         (id != 0).then_some(id)
     }
 
-    /// Packets, bytes and what TCP knows.
+    /// Packets and bytes of all flows of the connection, and what TCP knows.
     pub(crate) fn stats(&self) -> FlowStats {
-        self.endpoint.stats(self.stage() == Stage::Open)
+        self.endpoint().stats(self.stage() == Stage::Open)
     }
 }
 

@@ -20,6 +20,7 @@ Examples:
   eccp-tool                                   # what is going on
   eccp-tool flow show                         # every flow, its path and its traffic
   eccp-tool flow move 7d1f --to 192.0.2.7     # move one; digits of its ID suffice
+  eccp-tool flow add 7d1f --dev wwan0 --backup  # a second path that stands by
   eccp-tool monitor                           # watch moves as they happen
   eccp-tool -n phone -j flow show             # JSON, from the namespace \"phone\"
   eccp-tool check                             # why does it not work?
@@ -57,7 +58,7 @@ enum Object {
         #[command(subcommand)]
         command: Option<ConnectionCommand>,
     },
-    /// Show flows and move them
+    /// Show flows, move, add and remove them
     #[command(infer_subcommands = true)]
     Flow {
         #[command(subcommand)]

@@ -33,6 +33,8 @@ struct AddressView {
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
     backup: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    metered: bool,
 }
 
 impl AddressView {
@@ -42,6 +44,7 @@ impl AddressView {
             port: address.port,
             priority: address.priority,
             backup: address.backup,
+            metered: address.metered,
         }
     }
 
@@ -52,6 +55,9 @@ impl AddressView {
         }
         if self.backup {
             text.push_str(" backup");
+        }
+        if self.metered {
+            text.push_str(" metered");
         }
         text
     }

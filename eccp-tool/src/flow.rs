@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-//! `flow show` and `flow move`.
+//! `flow show`, `flow move`, `flow add`, `flow remove` and `flow prefer`.
 
+mod adder;
 mod mover;
 mod view;
 
@@ -33,6 +34,25 @@ The old path carries data until the peer has accepted the new one, so a planned
 move loses nothing. Without --wait the command returns when the move has started;
 \"eccp-tool monitor\" tells how it ends.")]
     Move(Move),
+    /// Add a flow to the connection of an existing one
+    #[command(after_help = "\
+Examples:
+  eccp-tool flow add 7d1f --dev wwan0 --backup     # a second path that stands by
+  eccp-tool flow add 7d1f --from 192.0.2.7 --remote 198.51.100.2 --wait 5
+
+One flow of a connection carries data, the others stand by. When its path is lost,
+data takes another one at once. The ID names any flow of the connection.")]
+    Add(adder::Add),
+    /// End one flow of several; the connection goes on with the others
+    Remove {
+        /// Local ID in hexadecimal, or enough of its first digits
+        id: String,
+    },
+    /// Send the data of the connection along this flow, until it loses its path
+    Prefer {
+        /// Local ID in hexadecimal, or enough of its first digits
+        id: String,
+    },
 }
 
 /// Arguments of `flow move`.
@@ -58,6 +78,17 @@ pub fn run(command: &FlowCommand, output: &mut Output) -> Result<(), Failure> {
             Ok(output.list(&[FlowView::new(&flow)])?)
         }
         FlowCommand::Move(request) => mover::run(request, output),
+        FlowCommand::Add(request) => adder::run(request, output),
+        FlowCommand::Remove { id } => {
+            let mut client = Client::open()?;
+            let id = find(&mut client, id)?;
+            Ok(client.remove_flow(id)?)
+        }
+        FlowCommand::Prefer { id } => {
+            let mut client = Client::open()?;
+            let id = find(&mut client, id)?;
+            Ok(client.prefer_flow(id)?)
+        }
     }
 }
 

@@ -84,7 +84,7 @@ mod tests {
         };
         insta::assert_snapshot!(status.text(), @r#"
         eccp ?: ? connections, ? flows, family ?, protocol ?, UDP port ?
-        a1b2c3d4e5f60718 established 192.0.2.7 -> 198.51.100.1 dev wlan0 native rtt 12.3ms
+        a1b2c3d4e5f60718 established active 192.0.2.7 -> 198.51.100.1 dev wlan0 native rtt 12.3ms
             peer 000000000000000f connection 0000000000000077 service 5000 mtu 1500 uid 1000
             moves 4 (last: address-lost) versions 3/1 rx 1.4MiB in 1234 packets tx 4.0KiB in 99 packets
         5 packets dropped: "eccp-tool stats -z -e" says why

@@ -20,7 +20,8 @@ use crate::{
     },
     proto::{
         address::Path,
-        event::{CloseReason, Command},
+        event::{CloseReason, Command, FlowIndex},
+        settings::MAX_FLOWS,
         time::Duration,
         wire::Reason,
     },
@@ -35,15 +36,10 @@ impl Connection {
     pub(super) fn abort(self: &Arc<Self>, state: &mut State, host: &mut KernelHost, err: Error) {
         if let Some(flow) = state.flow.clone() {
             if matches!(state.endpoint, Endpoint::Adopted) {
-                flow.endpoint.abort(err);
+                flow.endpoint().abort(err);
             }
-            let _ = state.core.handle_command(
-                host,
-                Command::Abort {
-                    flow: flow.index,
-                    reason: Reason::Aborted,
-                },
-            );
+            let reason = Reason::Aborted;
+            self.command_all(state, host, |flow| Command::Abort { flow, reason });
         }
         if state.endpoint == Endpoint::Waiting {
             state.fail(err);
@@ -69,14 +65,14 @@ impl Connection {
         };
         if state.endpoint == Endpoint::Adopted {
             if flow.stage() == Stage::Open {
-                flow.endpoint.deliver_held();
+                flow.endpoint().deliver_held();
             }
-            if flow.endpoint.is_closed() {
+            if flow.endpoint().is_closed() {
                 self.endpoint_closed(state, host, &flow);
             } else if state.look_at.is_some_and(|at| at <= now()) {
-                if flow.endpoint.is_half_closed() {
+                if flow.endpoint().is_half_closed() {
                     // Nobody will read what the peer may still send.
-                    flow.endpoint.abort(ETIMEDOUT);
+                    flow.endpoint().abort(ETIMEDOUT);
                 }
                 state.look_at = Some(now().after(FIN_WAIT));
             }
@@ -96,42 +92,45 @@ impl Connection {
         flow: &Arc<Flow>,
     ) {
         flow.set_stage(Stage::Draining);
-        let tail = flow.endpoint.tail();
+        let tail = flow.endpoint().tail();
         state.endpoint = Endpoint::Closed;
         let tail_error = tail.error;
         let timed_out = i32::from(tail_error) == -ETIMEDOUT.to_errno();
         // A reset of TCP's is sent once and may get lost; the core's is answered again.
-        let command = if tail_error != 0 {
-            Command::Abort {
-                flow: flow.index,
-                reason: Reason::Aborted,
-            }
-        } else {
-            Command::Close { flow: flow.index }
-        };
         state.tail = Some(tail);
-        let why = match command {
+        let why = match tail_error {
             _ if timed_out => CloseReason::TimedOut,
-            Command::Abort { .. } => CloseReason::Aborted,
-            _ => CloseReason::Drained,
+            0 => CloseReason::Drained,
+            _ => CloseReason::Aborted,
         };
         self.tell_closed(state, notify::reason::of_close(why));
         // A core that is aborted or drained already has nothing more to do.
-        let _ = state.core.handle_command(host, command);
+        let reason = Reason::Aborted;
+        self.command_all(state, host, |flow| match tail_error {
+            0 => Command::Close { flow },
+            _ => Command::Abort { flow, reason },
+        });
     }
 
     /// Tells watchers, once, that the connection is over; it may drain after that.
     fn tell_closed(&self, state: &mut State, why: Why) {
         if !core::mem::replace(&mut state.told_closed, true) {
             state.why = why;
-            notify::report(self, state, Report::FlowClosed);
-            notify::report(self, state, Report::ConnectionClosed);
+            for at in 0..MAX_FLOWS as u8 {
+                let index = FlowIndex(at);
+                let Some(slot) = state.slot_mut(index).filter(|slot| slot.flow.is_some()) else {
+                    continue;
+                };
+                slot.why = why;
+                notify::report(self, state, Report::FlowClosed, index);
+            }
+            notify::report(self, state, Report::ConnectionClosed, FlowIndex(0));
         }
     }
 
     /// The readers of the closed endpoint are gone.
     pub(crate) fn endpoint_settled(self: &Arc<Self>, flow: &Arc<Flow>) {
-        flow.endpoint.release();
+        flow.endpoint().release();
         let mut state = self.state.lock();
         if state.finished {
             state.flow = None;
@@ -148,14 +147,14 @@ impl Connection {
         match (state.endpoint, flow) {
             (Endpoint::Adopted | Endpoint::Closed, Some(flow)) => {
                 if state.endpoint == Endpoint::Adopted {
-                    if hard || flow.endpoint.has_unread() {
-                        flow.endpoint.abort(ECONNRESET);
+                    if hard || flow.endpoint().has_unread() {
+                        flow.endpoint().abort(ECONNRESET);
                     } else {
-                        flow.endpoint.shutdown();
+                        flow.endpoint().shutdown();
                     }
                     state.look_at = Some(now().after(FIN_WAIT));
                 }
-                flow.endpoint.detach();
+                flow.endpoint().detach();
                 state.user = None;
                 self.look_after(&mut state, &mut host);
             }
@@ -171,7 +170,7 @@ impl Connection {
     pub(crate) fn is_flushed(&self) -> bool {
         let state = self.state.lock();
         match (&state.flow, state.endpoint) {
-            (Some(flow), Endpoint::Adopted) => flow.endpoint.is_flushed(),
+            (Some(flow), Endpoint::Adopted) => flow.endpoint().is_flushed(),
             _ => true,
         }
     }
@@ -185,7 +184,7 @@ impl Connection {
                 _ => return,
             }
         };
-        flow.endpoint.shutdown();
+        flow.endpoint().shutdown();
     }
 
     /// The flow is over for the core: it leaves the table.
@@ -207,17 +206,14 @@ impl Connection {
         }
         if let Some(flow) = state.flow.clone() {
             if state.endpoint == Endpoint::Adopted {
-                flow.endpoint.suspend(&state.applied.unwrap_or(Path::NONE));
-                flow.endpoint.abort(err);
+                let last = state.applied.map_or(Path::NONE, |to| to.path);
+                flow.endpoint().suspend(&last);
+                flow.endpoint().abort(err);
                 flow.set_stage(Stage::Draining);
                 state.endpoint = Endpoint::Closed;
-                self.net.counters.add(Count::FLOWS_CLOSED);
-            } else if state.endpoint != Endpoint::Waiting {
-                self.net.counters.add(Count::FLOWS_CLOSED);
             }
-            crate::remotes().remove(&flow);
             flow.end_watch();
-            flow.leave();
+            self.leave_table(state);
             match state.endpoint {
                 Endpoint::Closed if state.user.is_none() => {
                     state.endpoint = Endpoint::Released;
@@ -229,6 +225,21 @@ impl Connection {
         }
         self.net.dismiss();
         self.work.disarm(self);
+    }
+
+    /// Takes all flows out of the table.
+    fn leave_table(&self, state: &mut State) {
+        let opened = state.endpoint != Endpoint::Waiting;
+        for slot in &mut state.slots {
+            let Some(flow) = core::mem::take(&mut slot.flow) else {
+                continue;
+            };
+            if opened {
+                self.net.counters.add(Count::FLOWS_CLOSED);
+            }
+            crate::remotes().remove(&flow);
+            flow.leave();
+        }
     }
 
     /// Ends the connection with its namespace, without a word to the peer.

@@ -2,7 +2,7 @@
 //! Carries out what the core wants: packets, events, paths and timers.
 
 use super::{
-    state::{Endpoint, State},
+    state::{Endpoint, State, Why},
     Connection,
 };
 use crate::kernel_objects::errno::EPROTO;
@@ -18,8 +18,8 @@ use crate::{
     },
     proto::{
         address::Path,
-        event::{Event, PathChange},
-        service::TransportParams,
+        connection::DataPath,
+        event::{Event, FlowIndex, PathChange},
         wire::MAX_CONTROL,
     },
 };
@@ -34,6 +34,7 @@ impl Connection {
         let mut packet = [0; MAX_CONTROL];
         loop {
             let mut idle = true;
+            self.enter_flows(state, host);
             while let Some(out) = state.core.poll_transmit(host, &mut packet) {
                 idle = false;
                 let bytes = packet.get(..out.len).unwrap_or(&[]);
@@ -77,20 +78,21 @@ impl Connection {
         let Some(flow) = state.flow.clone() else {
             return;
         };
-        let wanted = state.core.data_path(flow.index);
+        let wanted = state.core.carrier();
         if state.endpoint != Endpoint::Adopted || wanted == state.applied {
             return;
         }
         match (&wanted, &state.applied) {
-            (Some(path), old) => {
-                let same =
-                    old.is_some_and(|old| old.local == path.local && old.remote == path.remote);
-                flow.endpoint.set_path(self.net.raw, path, !same);
+            (Some(to), old) => {
+                let same = old.is_some_and(|old| {
+                    old.path.local == to.path.local && old.path.remote == to.path.remote
+                });
+                flow.endpoint().set_path(self.net.raw, to, !same);
             }
-            (None, Some(old)) => flow.endpoint.suspend(old),
+            (None, Some(old)) => flow.endpoint().suspend(&old.path),
             (None, None) => {}
         }
-        state.applied = wanted;
+        state.note_applied(wanted);
     }
 
     pub(super) fn on_event(
@@ -102,59 +104,68 @@ impl Connection {
         let counters = &self.net.counters;
         match event {
             Event::Established {
-                flow: _,
+                flow,
                 remote_id,
-                path,
-                transport,
                 ..
             } => {
                 state.leave_half_open(&self.net);
-                if let Err(e) = self.establish(state, remote_id, &path, &transport) {
+                let path = state.core.flow(flow).map_or(Path::NONE, |f| *f.path());
+                let to = DataPath {
+                    flow,
+                    receiver: remote_id,
+                    path,
+                };
+                if let Err(e) = self.establish(state, &to) {
                     self.abort(state, host, e);
                 }
             }
-            Event::PathChanged { why, .. } => {
-                state.moves = state.moves.wrapping_add(1);
+            Event::PathChanged { flow, why, .. } => {
+                if let Some(slot) = state.slot_mut(flow) {
+                    slot.moves = slot.moves.wrapping_add(1);
+                }
                 if why == PathChange::PeerMoved {
                     counters.add(Count::PEER_MOVES);
-                    state.why = notify::reason::PEER;
-                    notify::report(self, state, Report::FlowMoved);
+                    self.tell(state, Report::FlowMoved, flow, notify::reason::PEER);
                 }
             }
-            Event::AddressGone { .. } => {
+            Event::AddressGone { flow, .. } => {
                 counters.add(Count::ADDRESSES_GONE);
-                state.why = notify::reason::ADDRESS_LOST;
-                notify::report(self, state, Report::AddressGone);
+                self.tell(
+                    state,
+                    Report::AddressGone,
+                    flow,
+                    notify::reason::ADDRESS_LOST,
+                );
             }
             Event::Suspended { .. } => counters.add(Count::SUSPENSIONS),
-            Event::Moving { planned, .. } => {
+            Event::Moving { flow, planned, .. } => {
                 counters.add(Count::MOVES_STARTED);
-                state.why = state.asked.take().unwrap_or(if planned {
+                let why = state.asked.take().unwrap_or(if planned {
                     notify::reason::BETTER_ADDRESS
                 } else {
                     counters.add(Count::FAILOVERS);
                     notify::reason::ADDRESS_LOST
                 });
-                notify::report(self, state, Report::FlowMoving);
+                self.tell(state, Report::FlowMoving, flow, why);
             }
-            Event::Moved { .. } => {
+            Event::Moved { flow, .. } => {
                 counters.add(Count::MOVES_COMPLETED);
-                notify::report(self, state, Report::FlowMoved);
+                notify::report(self, state, Report::FlowMoved, flow);
             }
-            Event::MoveFailed { why, .. } => {
+            Event::MoveFailed { flow, why, .. } => {
                 counters.add(Count::MOVES_FAILED);
-                state.why = notify::reason::of_failure(why);
-                notify::report(self, state, Report::FlowMoveFailed);
+                let why = notify::reason::of_failure(why);
+                self.tell(state, Report::FlowMoveFailed, flow, why);
             }
-            Event::PathTrouble { .. } => {
+            Event::PathTrouble { flow } => {
                 counters.add(Count::PATH_TROUBLES);
-                notify::report(self, state, Report::PathTrouble);
+                notify::report(self, state, Report::PathTrouble, flow);
             }
-            Event::PathAnswers { .. } => {
+            Event::PathAnswers { flow, .. } => {
                 counters.add(Count::PATH_RECOVERIES);
-                notify::report(self, state, Report::PathRecovered);
+                notify::report(self, state, Report::PathRecovered, flow);
                 if let (Some(flow), Endpoint::Adopted) = (&state.flow, state.endpoint) {
-                    flow.endpoint.resend();
+                    flow.endpoint().resend();
                 }
             }
             Event::PathDead { .. } => {
@@ -165,45 +176,77 @@ impl Connection {
                 counters.add(Count::PATH_RETURNS);
                 state.asked = Some(notify::reason::PATH_BACK);
             }
-            Event::Closed { reason, .. } => self.finish(state, reason),
+            Event::FlowAdded {
+                flow,
+                by_us,
+                remote_id,
+                ..
+            } => {
+                let why = match by_us {
+                    true => notify::reason::COMMAND,
+                    false => notify::reason::PEER,
+                };
+                self.flow_added(state, flow, remote_id, why);
+            }
+            Event::FlowRefused { .. } => counters.add(Count::FLOWS_REFUSED),
+            Event::CarrierChanged { flow, why } => {
+                counters.add(Count::CARRIER_CHANGES);
+                let why = state.asked.unwrap_or(notify::reason::of_carrier(why));
+                self.tell(state, Report::FlowActive, flow, why);
+            }
+            Event::Closed { flow, reason } => match state.core.is_closed() {
+                true => self.finish(state, reason),
+                false => self.flow_closed(state, flow, reason),
+            },
             Event::PeerReset { .. } => counters.add(Count::RESETS_RECEIVED),
             Event::RttSample { .. } | Event::Pong { .. } => {}
         }
+    }
+
+    /// Tells watchers what happened to a flow, and why.
+    fn tell(&self, state: &mut State, what: Report, flow: FlowIndex, why: Why) {
+        if let Some(slot) = state.slot_mut(flow) {
+            slot.why = why;
+        }
+        notify::report(self, state, what, flow);
     }
 
     /// The handshake is done: TCP begins.
     pub(super) fn establish(
         self: &Arc<Self>,
         state: &mut State,
-        remote_id: u64,
-        path: &Path,
-        transport: &TransportParams,
+        to: &DataPath,
     ) -> Result {
         let flow = state.flow.clone().ok_or(EINVAL)?;
-        let remote = endpoint::transport_from_wire(transport).ok_or(EPROTO)?;
+        let remote = endpoint::transport_from_wire(state.core.peer_transport()).ok_or(EPROTO)?;
         let tcp = state.tcp.take().ok_or(EINVAL)?;
-        let adopted =
-            flow.endpoint
-                .adopt(self.net.raw, tcp, remote_id, path, &state.local, &remote);
+        let adopted = flow.endpoint().adopt(
+            self.net.raw,
+            tcp,
+            to.receiver,
+            &to.path,
+            &state.local,
+            &remote,
+        );
         if let Err((e, tcp)) = adopted {
             state.tcp = Some(tcp);
             return Err(e);
         }
         pin_module();
         state.endpoint = Endpoint::Adopted;
-        state.applied = Some(*path);
-        crate::remotes().add(self.net.raw, remote_id, &flow);
+        state.note_applied(Some(*to));
+        crate::remotes().add(self.net.raw, to.receiver, &flow);
         self.net.counters.add(Count::FLOWS_OPENED);
         flow.set_stage(Stage::Open);
-        flow.endpoint.deliver_held();
+        flow.endpoint().deliver_held();
         if let Some(user) = &state.user {
             self.net.counters.add(Count::CONNECTS);
-            flow.endpoint.attach(user);
+            flow.endpoint().attach(user);
             user.set_connecting(false);
             user.wake();
         }
-        notify::report(self, state, Report::ConnectionUp);
-        notify::report(self, state, Report::FlowUp);
+        notify::report(self, state, Report::ConnectionUp, to.flow);
+        notify::report(self, state, Report::FlowUp, to.flow);
         let listener = state.listener.clone();
         if let Some(listener) = listener {
             listener.ready(self, &self.net)?;

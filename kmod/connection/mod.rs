@@ -2,11 +2,12 @@
 //! A connection: the protocol core's, driven by packets, timers and system calls.
 //!
 //! This file begins connections and takes what comes for them. `drive` carries out what the core
-//! wants, `close` ends endpoints and flows, `watch` looks after what TCP sends, `state` is what the
-//! lock guards.
+//! wants, `flows` adds, moves and removes flows, `close` ends endpoints and connections, `watch`
+//! looks after what TCP sends, `state` is what the lock guards.
 
 mod close;
 mod drive;
+mod flows;
 mod state;
 mod watch;
 
@@ -19,21 +20,23 @@ use crate::{
         endpoint::{self, Tcp},
         outer::Outer,
         skb::Skb,
-        sys::eccp_info,
+        sys::{eccp_flow_info, eccp_info},
         work::{Task, Work},
+        write_plain,
     },
     netns::Net,
     proto::{
         address::{Bound, LocalAddress, RemoteAddr, RxInfo},
         auth::Role,
         connection::{Accept, Connect},
-        event::{Command, FlowIndex, Refused},
+        event::FlowIndex,
         service::Service,
-        settings::Settings,
+        settings::{Settings, MAX_FLOWS},
         wire::{Packet, INNER_TCP},
     },
     socket::{address::Name, listener::Listener},
 };
+pub(crate) use flows::Goal;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -49,7 +52,7 @@ pub(crate) use state::{State, Why};
 const TCP_FIN: u8 = 0x01;
 const TCP_RST: u8 = 0x04;
 
-/// A connection with its one data-carrying flow.
+/// A connection with its flows, one of which carries data at a time.
 #[pin_data]
 pub(crate) struct Connection {
     /// A number that names the connection on this host.
@@ -190,7 +193,12 @@ impl Connection {
         if crate::flows().insert(flow.clone()).is_err() {
             return Err(undo(EAGAIN));
         }
-        connection.state.lock().flow = Some(flow);
+        let mut state = connection.state.lock();
+        state.flow = Some(flow.clone());
+        if let Some(slot) = state.slot_mut(index) {
+            slot.flow = Some(flow);
+        }
+        drop(state);
         Ok(connection)
     }
 
@@ -248,14 +256,14 @@ impl Connection {
             self.drive(&mut state, &mut host);
             return result.map_err(Count::from);
         }
-        let (Some(tail), Some(path)) = (&state.tail, state.core.data_path(flow.index)) else {
+        let (Some(tail), Some(path)) = (&state.tail, state.core.carrier()) else {
             return Err(Count::DROP_CLOSED);
         };
         if flags & TCP_FIN == 0 {
             return Err(Count::DROP_CLOSED);
         }
         self.net.counters.add(Count::DRAINING_ANSWERS);
-        flow.endpoint
+        flow.endpoint()
             .tail_ack(self.net.raw, &path, tail, tsval)
             .map_err(|_| Count::DROP_NO_ROUTE)
     }
@@ -273,40 +281,6 @@ impl Connection {
         self.drive(&mut state, &mut host);
     }
 
-    /// Moves the flow to another local address; the version of the move.
-    pub(crate) fn move_to(
-        self: &Arc<Self>,
-        to: LocalAddress,
-        why: Why,
-    ) -> core::result::Result<u64, Refused> {
-        let mut state = self.state.lock();
-        let Some(flow) = state.flow.clone().filter(|_| !state.finished) else {
-            return Err(Refused::Closing);
-        };
-        let mut host = KernelHost::new();
-        // The set may have changed a moment ago, and the notice be still on its way.
-        let addresses = self.net.addresses();
-        let _ = state.core.handle_addresses(&mut host, &addresses);
-        // What follows from the set alone was asked by nobody.
-        self.drive(&mut state, &mut host);
-        state.asked = Some(why);
-        let to = state.pick(to, &addresses);
-        let result = state.core.handle_command(
-            &mut host,
-            Command::Move {
-                flow: flow.index,
-                to,
-            },
-        );
-        self.drive(&mut state, &mut host);
-        state.asked = None;
-        if let Err(refused) = result {
-            self.net.counters.add(Count::REFUSED_MOVES);
-            return Err(refused);
-        }
-        Ok(state.core.flow(flow.index).map_or(0, |f| f.version()))
-    }
-
     /// Other settings for a connection that exists.
     pub(crate) fn set_settings(self: &Arc<Self>, settings: &Settings) {
         self.state.lock().core.set_settings(settings);
@@ -317,7 +291,8 @@ impl Connection {
     /// Name of this end or of the peer's; `None` before there is a path.
     pub(crate) fn name(&self, peer: bool) -> Option<Name> {
         let state = self.state.lock();
-        let path = state.core.flows().next().map(|(_, flow)| *flow.path())?;
+        let carrier = state.core.flow(state.core.carrying_flow());
+        let path = carrier.map(|flow| *flow.path())?;
         let served = state.core.role() == Role::Server;
         let addr = if peer { path.remote } else { path.local };
         // Only the server's end has a service.
@@ -335,7 +310,30 @@ impl Connection {
     /// What ECCP_INFO reads; `None` when the flow is gone.
     pub(crate) fn info(&self) -> Option<eccp_info> {
         let state = self.state.lock();
-        FlowSnapshot::take(self, &state).map(|flow| flow.info(&state))
+        let carrier = state.core.carrying_flow();
+        FlowSnapshot::take(self, &state, carrier).map(|flow| flow.info(&state))
+    }
+
+    /// What ECCP_FLOWS reads: as many whole entries as fit, the one of the flow that carries data
+    /// first; the length written.
+    pub(crate) fn flow_infos(&self, to: &mut [u8]) -> usize {
+        let state = self.state.lock();
+        let carrier = state.core.carrying_flow();
+        let mut order: [u8; MAX_FLOWS] = core::array::from_fn(|at| at as u8);
+        order.sort_unstable_by_key(|at| (*at != carrier.0, *at));
+        let mut written = 0;
+        for index in order.map(FlowIndex) {
+            let entered = state.slot(index).is_some_and(|slot| slot.flow.is_some());
+            let Some(flow) = FlowSnapshot::take(self, &state, index).filter(|_| entered) else {
+                continue;
+            };
+            let room = to.get_mut(written..).unwrap_or_default();
+            if room.len() < core::mem::size_of::<eccp_flow_info>() {
+                break;
+            }
+            written += write_plain(&flow.flow_info(), room);
+        }
+        written
     }
 
     /// Calls `f` with the state, for those who show it.
@@ -350,7 +348,7 @@ impl Connection {
         let Some(flow) = state.flow.clone().filter(|_| !state.finished) else {
             return Err(ECONNABORTED);
         };
-        flow.endpoint.attach(user);
+        flow.endpoint().attach(user);
         state.user = Some(user.clone());
         state.listener = None;
         Ok(())

@@ -9,8 +9,10 @@ use crate::{
     },
     netns::Net,
     proto::{
-        address::{LocalAddress, Path},
-        connection::Connection as Core,
+        address::LocalAddress,
+        connection::{Connection as Core, DataPath},
+        event::FlowIndex,
+        settings::MAX_FLOWS,
         time::Instant,
     },
     socket::listener::Listener,
@@ -32,7 +34,10 @@ pub(super) enum Endpoint {
 
 pub(crate) struct State {
     pub(crate) core: KBox<Core>,
+    /// The flow that owns the TCP endpoint, until that is let go of.
     pub(crate) flow: Option<Arc<Flow>>,
+    /// The core's flows, as the flow table has them.
+    pub(crate) slots: [Slot; MAX_FLOWS],
     /// The AF_ECCP socket, while it is open.
     pub(super) user: Option<Outer>,
     /// The endpoint before adoption.
@@ -42,18 +47,31 @@ pub(crate) struct State {
     /// Where accepted connections go; `None` at the client.
     pub(super) listener: Option<Arc<Listener>>,
     pub(super) tail: Option<Tail>,
-    /// The path that TCP sends along.
-    pub(super) applied: Option<Path>,
+    /// Where TCP sends.
+    pub(super) applied: Option<DataPath>,
+    /// What TCP had sent when it began to send there, in packets and bytes.
+    pub(super) sent_before: (u64, u64),
     /// When an endpoint without user is looked after again.
     pub(super) look_at: Option<Instant>,
     pub(super) half_open: bool,
     pub(super) finished: bool,
     pub(super) told_closed: bool,
     pub(crate) with_psk: bool,
-    pub(crate) moves: u32,
+    /// Why the connection ended.
     pub(crate) why: Why,
     /// Who asked for the move that is about to begin.
     pub(super) asked: Option<Why>,
+}
+
+/// What is kept for a flow beside the core.
+#[derive(Default)]
+pub(crate) struct Slot {
+    /// Its entry in the flow table.
+    pub(crate) flow: Option<Arc<Flow>>,
+    pub(crate) moves: u32,
+    pub(crate) why: Why,
+    /// Packets and bytes sent along it, up to when data last took another flow.
+    pub(crate) sent: (u64, u64),
 }
 
 /// Why a flow last moved, failed to or ended: numbers of `enum eccp_reason`.
@@ -64,6 +82,7 @@ impl State {
         Self {
             core,
             flow: None,
+            slots: Default::default(),
             user: None,
             tcp: Some(tcp),
             endpoint: Endpoint::Waiting,
@@ -71,12 +90,12 @@ impl State {
             listener: None,
             tail: None,
             applied: None,
+            sent_before: (0, 0),
             look_at: None,
             half_open: false,
             finished: false,
             told_closed: false,
             with_psk: false,
-            moves: 0,
             why: 0,
             asked: None,
         }
@@ -100,7 +119,7 @@ impl State {
         if !to.addr.is_unspecified() {
             return to;
         }
-        let family = self.applied.map(|path| path.local.family());
+        let family = self.applied.map(|to| to.path.local.family());
         let on_it = || addresses.iter().filter(|a| a.ifindex == to.ifindex);
         on_it()
             .find(|a| Some(a.addr.family()) == family)
@@ -117,7 +136,86 @@ impl State {
 
     /// Whether both ends are on this host, where addresses are not lost.
     pub(super) fn on_host_itself(&self) -> bool {
-        self.applied.is_some_and(|path| path.remote.is_loopback())
+        self.applied.is_some_and(|to| to.path.remote.is_loopback())
+    }
+
+    /// What is kept for a flow of the core.
+    pub(crate) fn slot(&self, index: FlowIndex) -> Option<&Slot> {
+        self.slots.get(usize::from(index.0))
+    }
+
+    pub(super) fn slot_mut(&mut self, index: FlowIndex) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(index.0))
+    }
+
+    /// The position of the flow with a local ID.
+    pub(super) fn index_of(&self, id: u64) -> Option<FlowIndex> {
+        self.core.find_flow(id)
+    }
+
+    /// Number of flows in the flow table.
+    pub(crate) fn flow_count(&self) -> u32 {
+        self.slots.iter().filter(|slot| slot.flow.is_some()).count() as u32
+    }
+
+    /// The local ID of the flow that stands for the connection in lists of connections.
+    pub(crate) fn first_id(&self) -> Option<u64> {
+        let mut entries = self.slots.iter().filter_map(|slot| slot.flow.as_ref());
+        entries.next().map(|flow| flow.id)
+    }
+
+    /// Packets and bytes that were sent along a flow.
+    pub(crate) fn sent(&self, index: FlowIndex) -> (u64, u64) {
+        let (packets, bytes) = self.slot(index).map_or((0, 0), |slot| slot.sent);
+        if self.applied.is_none_or(|to| to.flow != index) {
+            return (packets, bytes);
+        }
+        let (now_packets, now_bytes) = self.sent_by_tcp();
+        (
+            packets + now_packets.saturating_sub(self.sent_before.0),
+            bytes + now_bytes.saturating_sub(self.sent_before.1),
+        )
+    }
+
+    /// Packets and bytes that came along a flow.
+    pub(crate) fn received(&self, index: FlowIndex) -> (u64, u64) {
+        let others = |at: usize| {
+            let flow = self.slots.get(at).and_then(|slot| slot.flow.as_ref());
+            flow.map_or((0, 0), |flow| flow.received())
+        };
+        let Some(first) = &self.flow else {
+            return others(usize::from(index.0));
+        };
+        let is_first = |slot: &Slot| slot.flow.as_ref().is_some_and(|f| Arc::ptr_eq(f, first));
+        if !self.slot(index).is_some_and(is_first) {
+            return others(usize::from(index.0));
+        }
+        // The endpoint counts for all flows.
+        let all = first.stats();
+        (0..self.slots.len()).fold((all.rx_packets, all.rx_bytes), |(packets, bytes), at| {
+            let (p, b) = others(at);
+            (packets.saturating_sub(p), bytes.saturating_sub(b))
+        })
+    }
+
+    fn sent_by_tcp(&self) -> (u64, u64) {
+        let stats = self.flow.as_ref().map(|flow| flow.stats());
+        stats.map_or((0, 0), |all| (all.tx_packets, all.tx_bytes))
+    }
+
+    /// Notes that TCP sends there from now on.
+    pub(super) fn note_applied(&mut self, to: Option<DataPath>) {
+        let old = self.applied.map(|old| old.flow);
+        if let Some(old) = old.filter(|old| to.map(|to| to.flow) != Some(*old)) {
+            let sent = self.sent(old);
+            if let Some(slot) = self.slot_mut(old) {
+                slot.sent = sent;
+            }
+        }
+        if to.map(|to| to.flow) != old {
+            self.sent_before = self.sent_by_tcp();
+        }
+        self.applied = to;
     }
 }
 

@@ -14,17 +14,19 @@ use kernel::sync::Arc;
 const SHORTEST: Duration = Duration::from_millis(20);
 
 impl Connection {
-    /// Looks at a flow, and plans the next look.
+    /// Looks at what TCP sends, and plans the next look. `flow` owns the endpoint; what is seen is
+    /// of the flow that carries data.
     pub(crate) fn watch(self: &Arc<Self>, flow: &Arc<Flow>) {
         let mut state = self.state.lock();
         if state.finished || state.endpoint != Endpoint::Adopted || flow.stage() != Stage::Open {
             return;
         }
-        let seen = flow.endpoint.watch();
+        let carrier = state.core.carrying_flow();
+        let seen = flow.endpoint().watch();
         let rtt = Duration(seen.srtt_us.into());
         let (stopped, received) = flow.note_received(seen.rx_packets);
         let Some(patience) = state.core.path_patience(rtt) else {
-            return flow.endpoint.end_watch();
+            return flow.endpoint().end_watch();
         };
         let age = Duration(seen.unacknowledged_us.into());
         let mut next = None;
@@ -32,9 +34,9 @@ impl Connection {
             let mut host = KernelHost::new();
             next = Some(patience);
             if age >= patience {
-                state.core.handle_path_trouble(&host, flow.index, rtt);
+                state.core.handle_path_trouble(&host, carrier, rtt);
             } else {
-                state.core.handle_path_progress(flow.index);
+                state.core.handle_path_progress(carrier);
                 next = Some(Duration(patience.0 - age.0));
             }
             self.drive(&mut state, &mut host);
@@ -42,12 +44,12 @@ impl Connection {
             next = Some(Duration(patience.0.saturating_sub(seen.silent_us.into())));
         } else if stopped {
             let mut host = KernelHost::new();
-            state.core.handle_path_silence(&host, flow.index, rtt);
+            state.core.handle_path_silence(&host, carrier, rtt);
             self.drive(&mut state, &mut host);
         }
         match next {
             Some(span) => flow.look_after(span.max(SHORTEST)),
-            None => flow.endpoint.end_watch(),
+            None => flow.endpoint().end_watch(),
         }
     }
 }

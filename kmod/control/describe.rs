@@ -5,7 +5,7 @@ use super::snapshot::{number_of, ConnectionSnapshot, FlowSnapshot};
 use crate::{
     kernel_objects::{genl::Writer, sys},
     proto::{
-        address::{Encap, IpAddr128, ADDRESS_BACKUP},
+        address::{Encap, IpAddr128, ADDRESS_BACKUP, ADDRESS_METERED},
         auth::Role,
         ilist::{IList, IListEntry},
         service::Service,
@@ -65,6 +65,12 @@ pub(crate) fn flow(to: &mut Writer, flow: &FlowSnapshot) -> Result {
     to.uint(sys::ECCP_A_FLOW_TX_PACKETS, flow.stats.tx_packets)?;
     to.uint(sys::ECCP_A_FLOW_TX_BYTES, flow.stats.tx_bytes)?;
     to.u32(sys::ECCP_A_FLOW_MOVES, flow.moves)?;
+    if flow.active {
+        to.flag(sys::ECCP_A_FLOW_ACTIVE)?;
+    }
+    if flow.backup {
+        to.flag(sys::ECCP_A_FLOW_BACKUP)?;
+    }
     reason(to, sys::ECCP_A_FLOW_REASON, flow.reason)
 }
 
@@ -165,6 +171,9 @@ fn list_entry(to: &mut Writer, entry: &IListEntry) -> Result {
     to.bytes(sys::ECCP_A_ADDRESS_PRIORITY, &[entry.priority])?;
     if entry.flags & ADDRESS_BACKUP != 0 {
         to.flag(sys::ECCP_A_ADDRESS_BACKUP)?;
+    }
+    if entry.flags & ADDRESS_METERED != 0 {
+        to.flag(sys::ECCP_A_ADDRESS_METERED)?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod counters;
 mod describe;
+mod flow_requests;
 pub(crate) mod netlink;
 pub(crate) mod notify;
 mod settings;

@@ -3,10 +3,10 @@
 
 use super::{
     counters::{Count, COUNTERS},
-    describe, settings,
+    describe, flow_requests, settings,
     snapshot::{ConnectionSnapshot, FlowSnapshot},
 };
-use crate::kernel_objects::errno::{EADDRNOTAVAIL, EALREADY, ENETUNREACH, ENOTCONN, EOPNOTSUPP};
+use crate::kernel_objects::errno::EOPNOTSUPP;
 use crate::{
     flow::Flow,
     kernel_objects::{
@@ -15,18 +15,9 @@ use crate::{
         protocol, sys,
     },
     netns::Net,
-    proto::{
-        address::{IpAddr128, LocalAddress},
-        event::Refused,
-        ilist::MAX_ADDRESSES,
-        wire::VERSION,
-    },
+    proto::{ilist::MAX_ADDRESSES, settings::MAX_FLOWS, wire::VERSION},
 };
-use core::ffi::CStr;
 use kernel::{prelude::*, sync::Arc};
-
-/// Flows of a connection that the module drives.
-const MAX_FLOWS: u32 = 1;
 
 /// Answers one request. Errors: what the specification's user is told with a text and the name
 /// of an attribute.
@@ -36,7 +27,10 @@ pub(crate) fn answer(cmd: u32, request: &Request) -> Result {
         sys::ECCP_CMD_INFO_GET => request.reply(cmd, |to| info(to, &net)),
         sys::ECCP_CMD_CONNECTION_GET => connection_get(cmd, request, &net),
         sys::ECCP_CMD_FLOW_GET => flow_get(cmd, request, &net),
-        sys::ECCP_CMD_FLOW_MOVE => flow_move(cmd, request, &net),
+        sys::ECCP_CMD_FLOW_MOVE => flow_requests::move_flow(cmd, request, &net),
+        sys::ECCP_CMD_FLOW_ADD => flow_requests::add(cmd, request, &net),
+        sys::ECCP_CMD_FLOW_REMOVE => flow_requests::remove(request, &net),
+        sys::ECCP_CMD_FLOW_PREFER => flow_requests::prefer(request, &net),
         sys::ECCP_CMD_SETTINGS_GET => {
             let config = net.config();
             request.reply(cmd, |to| settings::write(to, &config))
@@ -71,10 +65,16 @@ pub(crate) fn dump(cmd: u32, dump: &mut Dump) -> Result {
 fn add(cmd: u32, dump: &mut Dump, flow: &Flow) -> Result<bool> {
     let connection = &flow.connection;
     if cmd == sys::ECCP_CMD_CONNECTION_GET {
-        let snapshot = connection.with_state(|state| ConnectionSnapshot::take(connection, state));
-        return dump.add(cmd, |to| describe::connection(to, &snapshot));
+        // One of its flows stands for it.
+        let snapshot = connection.with_state(|state| {
+            (state.first_id() == Some(flow.id)).then(|| ConnectionSnapshot::take(connection, state))
+        });
+        return match snapshot {
+            Some(snapshot) => dump.add(cmd, |to| describe::connection(to, &snapshot)),
+            None => Ok(true),
+        };
     }
-    let snapshot = connection.with_state(|state| FlowSnapshot::take(connection, state));
+    let snapshot = connection.with_state(|state| FlowSnapshot::take(connection, state, flow.index));
     match snapshot {
         Some(snapshot) => dump.add(cmd, |to| describe::flow(to, &snapshot)),
         // It has gone since it was found.
@@ -104,7 +104,7 @@ fn flows_in(bucket: usize, net: &Arc<Net>) -> Result<KVec<Arc<Flow>>> {
 }
 
 /// The flow that the attribute `kind` of a request names.
-fn named_flow(request: &Request, kind: u32, net: &Arc<Net>) -> Result<Arc<Flow>> {
+pub(super) fn named_flow(request: &Request, kind: u32, net: &Arc<Net>) -> Result<Arc<Flow>> {
     let attr = request
         .attr(kind)
         .ok_or_else(|| request.missing(c"the local ID of a flow is missing", kind))?;
@@ -134,7 +134,7 @@ fn info(to: &mut Writer, net: &Arc<Net>) -> Result {
     to.uint(sys::ECCP_A_INFO_TABLE_BUCKETS, table.buckets() as u64)?;
     to.uint(sys::ECCP_A_INFO_CONNECTIONS, net.connections().into())?;
     to.uint(sys::ECCP_A_INFO_FLOWS, flows)?;
-    to.u32(sys::ECCP_A_INFO_MAX_FLOWS, MAX_FLOWS)?;
+    to.u32(sys::ECCP_A_INFO_MAX_FLOWS, MAX_FLOWS as u32)?;
     to.u32(sys::ECCP_A_INFO_MAX_ADDRESSES, MAX_ADDRESSES as u32)?;
     to.uint(sys::ECCP_A_INFO_GENERATION, net.generation().into())
 }
@@ -168,80 +168,7 @@ fn flow_get(cmd: u32, request: &Request, net: &Arc<Net>) -> Result {
     let flow = named_flow(request, kind, net)?;
     let connection = &flow.connection;
     let snapshot = connection
-        .with_state(|state| FlowSnapshot::take(connection, state))
+        .with_state(|state| FlowSnapshot::take(connection, state, flow.index))
         .ok_or_else(|| request.refuse(ENOENT, c"the flow has just ended", request.attr(kind)))?;
     request.reply(cmd, |to| describe::flow(to, &snapshot))
-}
-
-fn flow_move(cmd: u32, request: &Request, net: &Arc<Net>) -> Result {
-    let flow = named_flow(request, sys::ECCP_A_MOVE_FLOW_ID, net)?;
-    let (to, goal) = move_goal(request)?;
-    let version = flow
-        .connection
-        .move_to(to, super::notify::reason::COMMAND)
-        .map_err(|refused| {
-            let (error, text, about_goal) = refusal(refused);
-            let kind = if about_goal {
-                goal
-            } else {
-                sys::ECCP_A_MOVE_FLOW_ID
-            };
-            request.refuse(error, text, request.attr(kind))
-        })?;
-    request.reply(cmd, |to| {
-        to.uint(sys::ECCP_A_MOVE_FLOW_ID, flow.id)?;
-        to.uint(sys::ECCP_A_MOVE_VERSION, version)
-    })
-}
-
-/// Where a flow is to move, and the attribute that says so.
-fn move_goal(request: &Request) -> Result<(LocalAddress, u32)> {
-    let kinds = [
-        sys::ECCP_A_MOVE_TO_IPV4,
-        sys::ECCP_A_MOVE_TO_IPV6,
-        sys::ECCP_A_MOVE_TO_IFINDEX,
-    ];
-    let mut goals = kinds
-        .into_iter()
-        .filter_map(|kind| request.attr(kind).map(|attr| (kind, attr)));
-    let Some((kind, attr)) = goals.next() else {
-        let text = c"a goal is missing: to-ipv4, to-ipv6 or to-ifindex";
-        return Err(request.missing(text, sys::ECCP_A_MOVE_TO_IPV4));
-    };
-    if let Some((_, second)) = goals.next() {
-        let text = c"only one of to-ipv4, to-ipv6 and to-ifindex may be given";
-        return Err(request.refuse(EINVAL, text, Some(second)));
-    }
-    let mut to = LocalAddress::NONE;
-    match kind {
-        sys::ECCP_A_MOVE_TO_IPV4 => to.addr = IpAddr128::from_v4(attr.bytes()),
-        sys::ECCP_A_MOVE_TO_IPV6 => to.addr = IpAddr128(attr.bytes()),
-        _ => to.ifindex = attr.number() as u32,
-    }
-    if kind != sys::ECCP_A_MOVE_TO_IFINDEX && to.addr.is_unspecified() {
-        let text = c"the unspecified address is no goal; to-ifindex lets the kernel select";
-        return Err(request.refuse(EINVAL, text, Some(attr)));
-    }
-    Ok((to, kind))
-}
-
-/// Error and words for a refused move, and whether it is the goal that is wrong.
-fn refusal(refused: Refused) -> (Error, &'static CStr, bool) {
-    match refused {
-        Refused::NoSuchFlow => (ENOENT, c"the flow has ended", false),
-        Refused::Closing => (ENOTCONN, c"the flow is being closed", false),
-        Refused::NotEstablished => (ENOTCONN, c"the flow is not established yet", false),
-        Refused::VersionsExhausted => (EOVERFLOW, c"the flow made 2^64 moves", false),
-        Refused::AlreadyThere => (EALREADY, c"the flow is at this address already", true),
-        Refused::NoSuchAddress => (
-            EADDRNOTAVAIL,
-            c"this host has no such address that a flow could use now",
-            true,
-        ),
-        Refused::NoPeerAddress => (
-            ENETUNREACH,
-            c"the peer has announced no address of this family",
-            true,
-        ),
-    }
 }

@@ -12,7 +12,7 @@ use crate::{
         genl::{self, Writer},
         sys,
     },
-    proto::event::{CloseReason, MoveFailure},
+    proto::event::{CarrierChange, CloseReason, FlowIndex, MoveFailure},
 };
 use kernel::prelude::*;
 
@@ -29,11 +29,12 @@ pub(crate) enum Report {
     AddressGone,
     PathTrouble,
     PathRecovered,
+    FlowActive,
 }
 
 /// The numbers of `enum eccp_reason`.
 pub(crate) mod reason {
-    use super::{sys, CloseReason, MoveFailure, Why};
+    use super::{sys, CarrierChange, CloseReason, MoveFailure, Why};
 
     pub(crate) const COMMAND: Why = sys::eccp_reason_ECCP_REASON_COMMAND;
     pub(crate) const OWNER: Why = sys::eccp_reason_ECCP_REASON_OWNER;
@@ -50,6 +51,15 @@ pub(crate) mod reason {
             MoveFailure::NoAnswer => sys::eccp_reason_ECCP_REASON_NO_ANSWER,
             MoveFailure::AddressGone => ADDRESS_LOST,
             MoveFailure::Replaced => sys::eccp_reason_ECCP_REASON_SUPERSEDED,
+        }
+    }
+
+    pub(crate) fn of_carrier(change: CarrierChange) -> Why {
+        match change {
+            CarrierChange::PathLost => sys::eccp_reason_ECCP_REASON_PATH_LOST,
+            CarrierChange::Command => COMMAND,
+            CarrierChange::Peer => PEER,
+            CarrierChange::Preferred => sys::eccp_reason_ECCP_REASON_BETTER_FLOW,
         }
     }
 
@@ -80,12 +90,13 @@ impl Report {
             Self::AddressGone => sys::ECCP_CMD_ADDRESS_GONE,
             Self::PathTrouble => sys::ECCP_CMD_PATH_TROUBLE,
             Self::PathRecovered => sys::ECCP_CMD_PATH_RECOVERED,
+            Self::FlowActive => sys::ECCP_CMD_FLOW_ACTIVE,
         }
     }
 }
 
-/// Tells the watchers of the connection's namespace.
-pub(crate) fn report(connection: &Connection, state: &State, what: Report) {
+/// Tells the watchers of the connection's namespace what happened to it or to one of its flows.
+pub(crate) fn report(connection: &Connection, state: &State, what: Report, flow: FlowIndex) {
     let net = &connection.net;
     if !genl::event_wanted(net.raw) {
         return;
@@ -96,7 +107,7 @@ pub(crate) fn report(connection: &Connection, state: &State, what: Report) {
             let snapshot = ConnectionSnapshot::take(connection, state);
             genl::send_event(net.raw, command, |to| describe::connection(to, &snapshot))
         }
-        _ => match FlowSnapshot::take(connection, state) {
+        _ => match FlowSnapshot::take(connection, state, flow) {
             Some(flow) if what == Report::AddressGone => {
                 genl::send_event(net.raw, command, |to| address_gone(to, &flow))
             }

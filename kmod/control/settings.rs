@@ -58,7 +58,8 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
     to.u32(
         sys::ECCP_A_SETTINGS_KEEPALIVE_MS,
         core.keepalive.map_or(0, millis),
-    )
+    )?;
+    to.u32(sys::ECCP_A_SETTINGS_MAX_FLOWS, core.max_flows.into())
 }
 
 fn millis(time: Duration) -> u32 {
@@ -133,6 +134,9 @@ fn read(request: &Request, config: &mut Config) {
         if let Some(ms) = number(kind) {
             *setting = (ms != 0).then(|| Duration::from_millis(ms.into()));
         }
+    }
+    if let Some(flows) = number(sys::ECCP_A_SETTINGS_MAX_FLOWS) {
+        core.max_flows = flows as u8;
     }
     let times = [
         (sys::ECCP_A_SETTINGS_GIVE_UP_MS, &mut core.give_up),

@@ -5,11 +5,12 @@ use crate::{
     connection::{Connection, State, Why},
     kernel_objects::{
         endpoint::FlowStats,
-        sys::{self, eccp_info},
+        sys::{self, eccp_flow_info, eccp_info},
     },
     proto::{
         address::{Encap, IpAddr128, Path},
         auth::Role,
+        event::FlowIndex,
         flow::{FlowState, LocalHalf, Phase},
         ilist::IList,
         service::Service,
@@ -37,6 +38,11 @@ pub(crate) struct FlowSnapshot {
     pub(crate) reason: Why,
     pub(crate) service: Service,
     pub(crate) uid: u32,
+    /// It carries the data that this host sends.
+    pub(crate) active: bool,
+    pub(crate) backup: bool,
+    /// It has a path for data.
+    pub(crate) usable: bool,
 }
 
 /// A connection at one moment.
@@ -54,11 +60,16 @@ pub(crate) struct ConnectionSnapshot {
 }
 
 impl FlowSnapshot {
-    /// The connection's flow; `None` before it has one and after it is gone.
-    pub(crate) fn take(connection: &Connection, state: &State) -> Option<Self> {
-        let flow = state.flow.as_ref()?;
-        let core = state.core.flow(flow.index)?;
-        let stats = flow.stats();
+    /// A flow of a connection; `None` before it is there and after it is gone.
+    pub(crate) fn take(connection: &Connection, state: &State, index: FlowIndex) -> Option<Self> {
+        let slot = state.slot(index)?;
+        let core = state.core.flow(index)?;
+        let active = state.core.carrying_flow() == index;
+        // What TCP knows is of the path that it uses.
+        let tcp = state.flow.as_ref().filter(|_| active);
+        let mut stats = tcp.map_or_else(FlowStats::default, |flow| flow.stats());
+        (stats.tx_packets, stats.tx_bytes) = state.sent(index);
+        (stats.rx_packets, stats.rx_bytes) = state.received(index);
         let handshake_rtt = core.rtt().smoothed().map_or(0, |rtt| rtt.0);
         let measured = match stats.srtt_us {
             0 => u32::try_from(handshake_rtt).unwrap_or(u32::MAX),
@@ -80,10 +91,13 @@ impl FlowSnapshot {
             rtt_us: measured,
             mtu: stats.mtu,
             stats,
-            moves: state.moves,
-            reason: state.why,
+            moves: slot.moves,
+            reason: slot.why,
             service: *state.core.service(),
             uid: connection.uid,
+            active,
+            backup: core.is_backup(),
+            usable: state.core.data_path(index).is_some(),
         })
     }
 }
@@ -107,7 +121,7 @@ impl FlowSnapshot {
             ifindex: self.path.ifindex,
             rtt_us: self.rtt_us,
             mtu: self.mtu,
-            flows: 1,
+            flows: state.flow_count(),
             moves: self.moves,
             reason: self.reason,
             local_addr: self.path.local.0,
@@ -116,6 +130,44 @@ impl FlowSnapshot {
             local_port: self.path.local_port.to_be(),
             remote_port: self.path.remote_port.to_be(),
             reserved: 0,
+        }
+    }
+
+    /// One entry of what the option ECCP_FLOWS gives.
+    pub(crate) fn flow_info(&self) -> eccp_flow_info {
+        let flags = [
+            (self.active, sys::ECCP_FLOW_ACTIVE),
+            (self.backup, sys::ECCP_FLOW_BACKUP),
+            (self.draining, sys::ECCP_FLOW_DRAINING),
+            (self.usable, sys::ECCP_FLOW_USABLE),
+        ];
+        let set = flags.into_iter().filter(|(on, _)| *on);
+        eccp_flow_info {
+            local_id: self.local_id,
+            remote_id: self.remote_id,
+            local_version: self.local_version,
+            remote_version: self.remote_version,
+            rx_packets: self.stats.rx_packets,
+            rx_bytes: self.stats.rx_bytes,
+            tx_packets: self.stats.tx_packets,
+            tx_bytes: self.stats.tx_bytes,
+            state: number_of(self.state),
+            flags: set.fold(0, |sum, (_, flag)| sum | flag),
+            encap: match self.path.encap {
+                Encap::Native => sys::eccp_encap_ECCP_ENCAP_NATIVE,
+                Encap::Udp => sys::eccp_encap_ECCP_ENCAP_UDP,
+            },
+            ifindex: self.path.ifindex,
+            rtt_us: self.rtt_us,
+            moves: self.moves,
+            reason: self.reason,
+            reserved: 0,
+            local_addr: self.path.local.0,
+            remote_addr: self.path.remote.0,
+            candidate_addr: self.candidate.map_or([0; 16], |address| address.0),
+            local_port: self.path.local_port.to_be(),
+            remote_port: self.path.remote_port.to_be(),
+            reserved2: 0,
         }
     }
 }
@@ -143,8 +195,11 @@ impl ConnectionSnapshot {
             service: *state.core.service(),
             local_ilist: state.core.local_ilist(),
             remote_ilist: *state.core.remote_ilist(),
-            primary_flow: state.flow.as_ref().map_or(0, |flow| flow.id),
-            flows: u32::from(state.flow.is_some()),
+            primary_flow: state
+                .core
+                .flow(state.core.carrying_flow())
+                .map_or(0, |flow| flow.local_id()),
+            flows: state.flow_count(),
             psk: state.with_psk,
             uid: connection.uid,
             reason: state.why,

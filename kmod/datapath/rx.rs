@@ -117,7 +117,10 @@ fn data(net: NetRef, start: &Start, skb: Skb, kind: Kind) -> core::result::Resul
         .filter(|flow| flow.connection.net.raw == net)
         .ok_or(Count::DROP_FLOW)?;
     match flow.stage() {
-        Stage::Open => Ok(flow.endpoint.deliver(skb, kind)),
+        Stage::Open => {
+            flow.count_received(skb.segments(), skb.len().saturating_sub(DATA_LEN));
+            Ok(flow.endpoint().deliver(skb, kind))
+        }
         Stage::Opening => hold(flow, skb, kind),
         Stage::Draining => {
             if net.queue_control(skb, kind, false, MAX_CONTROL) {
@@ -131,7 +134,7 @@ fn data(net: NetRef, start: &Start, skb: Skb, kind: Kind) -> core::result::Resul
 
 /// Data that overtook the end of the handshake waits for it.
 fn hold(flow: &Flow, skb: Skb, kind: Kind) -> core::result::Result<i32, Count> {
-    if flow.endpoint.hold(skb, kind, MAX_HELD) {
+    if flow.endpoint().hold(skb, kind, MAX_HELD) {
         // The connection looks at what is held when it opens; it may just have done so.
         if flow.stage() == Stage::Open {
             flow.connection.kick();
@@ -155,7 +158,7 @@ pub(crate) fn pseudo_sum(header: &[u8]) -> Option<u32> {
     }
     let guard = rcu::read_lock();
     let flow = crate::flows().get(&guard, start.receiver)?;
-    (flow.stage() == Stage::Open).then(|| flow.endpoint.pseudo())
+    (flow.stage() == Stage::Open).then(|| flow.endpoint().pseudo())
 }
 
 /// Whether an ICMP error quotes a packet of a live flow of the namespace: `quoted` starts with

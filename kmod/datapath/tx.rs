@@ -21,6 +21,6 @@ pub(crate) fn transmit(flow: &Flow, mut packet: Outgoing) -> i32 {
         counters.add(Count::DROP_NO_ROUTE);
         return EHOSTUNREACH.to_errno();
     }
-    packet.push(&Header::data(packet.remote_id(), INNER_TCP));
+    packet.push(&Header::data(packet.receiver(), INNER_TCP));
     packet.send()
 }

@@ -11,6 +11,7 @@ use crate::{
     flow::Flow,
     proto::{
         address::{Encap, Family, Path},
+        connection::DataPath,
         service::TransportParams,
     },
 };
@@ -106,9 +107,18 @@ pub(crate) fn transport_from_wire(params: &TransportParams) -> Option<Transport>
     })
 }
 
-/// A path as the shim wants it. `usable` is set.
+/// A path as the shim wants it. `usable` is set, and data would be for the flow `receiver`.
+fn data_path(path: &Path, receiver: u64) -> sys::shim_path {
+    sys::shim_path {
+        receiver,
+        ..shim_path(path)
+    }
+}
+
+/// A path for control packets, whose headers are complete.
 pub(super) fn shim_path(path: &Path) -> sys::shim_path {
     sys::shim_path {
+        receiver: 0,
         local: path.local.0,
         remote: path.remote.0,
         local_port: path.local_port,
@@ -122,14 +132,14 @@ pub(super) fn shim_path(path: &Path) -> sys::shim_path {
 }
 
 /// The path by its interface where that has a route, else as routing says.
-fn routed(net: NetRef, path: &Path) -> sys::shim_path {
-    let mut by_interface = shim_path(path);
+fn routed(net: NetRef, path: &Path, receiver: u64) -> sys::shim_path {
+    let mut by_interface = data_path(path, receiver);
     if net.complete(&mut by_interface).is_ok() {
         return by_interface;
     }
     let mut any = sys::shim_path {
         ifindex: 0,
-        ..shim_path(path)
+        ..data_path(path, receiver)
     };
     if net.complete(&mut any).is_ok() {
         any.ifindex = 0;
@@ -187,7 +197,7 @@ impl Endpoint {
         local: &Transport,
         remote: &Transport,
     ) -> core::result::Result<(), (Error, Tcp)> {
-        let path = routed(net, path);
+        let path = routed(net, path, remote_id);
         // SAFETY: all pointers are valid; on success the flow owns the socket.
         let ret = unsafe {
             sys::shim_tcp_adopt(
@@ -210,9 +220,10 @@ impl Endpoint {
 
     /// Sends data along another path from now on. `fresh`: nothing is known of its rate.
     /// Only while the endpoint is adopted.
-    pub(crate) fn set_path(&self, net: NetRef, path: &Path, fresh: bool) {
+    pub(crate) fn set_path(&self, net: NetRef, to: &DataPath, fresh: bool) {
+        let path = routed(net, &to.path, to.receiver);
         // SAFETY: adopted, so there is an inner socket.
-        unsafe { sys::shim_tcp_set_path(self.as_ptr(), &routed(net, path), fresh) };
+        unsafe { sys::shim_tcp_set_path(self.as_ptr(), &path, fresh) };
     }
 
     /// Sends nothing until [`Endpoint::set_path`]. Only while the endpoint is adopted.
@@ -291,11 +302,10 @@ impl Endpoint {
     }
 
     /// Answers a repeated FIN of a closed flow. Errors: no route, no memory.
-    pub(crate) fn tail_ack(&self, net: NetRef, path: &Path, tail: &Tail, tsecr: u32) -> Result {
+    pub(crate) fn tail_ack(&self, net: NetRef, to: &DataPath, tail: &Tail, tsecr: u32) -> Result {
+        let path = data_path(&to.path, to.receiver);
         // SAFETY: all pointers are valid.
-        to_result(unsafe {
-            sys::shim_tx_tail_ack(net.0, &shim_path(path), self.as_ptr(), tail, tsecr)
-        })
+        to_result(unsafe { sys::shim_tx_tail_ack(net.0, &path, self.as_ptr(), tail, tsecr) })
     }
 
     /// Hands a data packet to TCP.
@@ -382,10 +392,10 @@ impl Outgoing {
         unsafe { sys::shim_tx_usable(self.flow) }
     }
 
-    /// The peer's flow ID.
-    pub(crate) fn remote_id(&self) -> u64 {
-        // SAFETY: set before the endpoint was adopted, and constant since.
-        unsafe { sys::shim_flow_remote_id(self.flow) }
+    /// The peer's ID of the flow that the packet takes.
+    pub(crate) fn receiver(&self) -> u64 {
+        // SAFETY: the socket is locked by TCP, which guards the path.
+        unsafe { sys::shim_tx_receiver(self.flow) }
     }
 
     /// Makes sure that the socket has a route. Errors: there is none.

@@ -38,10 +38,25 @@ pub(crate) fn unpin_module() {
     unsafe { sys::shim_module_put() };
 }
 
-/// Writes as much of `struct eccp_info` as `to` holds; the length written.
-pub(crate) fn write_info(info: &sys::eccp_info, to: &mut [u8]) -> usize {
-    let len = to.len().min(core::mem::size_of::<sys::eccp_info>());
-    // SAFETY: `info` is that long, of plain integers without padding, and so is `to`.
+/// A structure of the user interface that consists of integers without padding.
+///
+/// # Safety
+///
+/// Every byte of a value is initialised.
+pub(crate) unsafe trait Plain {}
+
+// SAFETY: integers and arrays of bytes; the sum of their sizes is that of the structure.
+unsafe impl Plain for sys::eccp_info {}
+// SAFETY: as above.
+unsafe impl Plain for sys::eccp_flow_info {}
+
+const _: () = assert!(core::mem::size_of::<sys::eccp_info>() == 144);
+const _: () = assert!(core::mem::size_of::<sys::eccp_flow_info>() == 152);
+
+/// Writes as much of a structure as `to` holds; the length written.
+pub(crate) fn write_plain<T: Plain>(info: &T, to: &mut [u8]) -> usize {
+    let len = to.len().min(core::mem::size_of::<T>());
+    // SAFETY: `info` is that long and initialised by contract, and `to` is that long.
     unsafe {
         core::ptr::copy_nonoverlapping(
             core::ptr::from_ref(info).cast::<u8>(),

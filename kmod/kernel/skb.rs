@@ -46,6 +46,12 @@ impl Skb {
         unsafe { sys::shim_skb_len(self.as_ptr()) as usize }
     }
 
+    /// Segments that the packet stands for.
+    pub(crate) fn segments(&self) -> u32 {
+        // SAFETY: valid by the type's invariant.
+        unsafe { sys::shim_skb_segments(self.as_ptr()) }
+    }
+
     /// The first 12 bytes, made linear; `None` if the packet is shorter.
     pub(crate) fn header(&mut self) -> Option<[u8; HEADER_LEN]> {
         // SAFETY: valid by the type's invariant, and owned, so that its head may be reallocated.

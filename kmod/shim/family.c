@@ -239,8 +239,8 @@ static int shim_setsockopt(struct socket *sock, int level, int name, sockptr_t v
 static int shim_getsockopt(struct socket *sock, int level, int name, char __user *val, int __user *lenp)
 {
 	struct socket *inner = shim_inner(sock);
-	u8 buf[256];
 	int len, err;
+	u8 *buf;
 
 	if ((level == SOL_TCP && !shim_tcp_option_refused(name)) || (level == SOL_IP && name == IP_TOS))
 		return do_sock_getsockopt(inner, false, level, name, USER_SOCKPTR(val), USER_SOCKPTR(lenp));
@@ -250,12 +250,15 @@ static int shim_getsockopt(struct socket *sock, int level, int name, char __user
 		return -EFAULT;
 	if (len < 0)
 		return -EINVAL;
-	err = eccp_rust_getsockopt(sock->sk, name, buf, min_t(int, len, sizeof(buf)));
-	if (err < 0)
-		return err;
-	if (put_user(err, lenp) || copy_to_user(val, buf, err))
-		return -EFAULT;
-	return 0;
+	len = min_t(int, len, SHIM_MAX_OPTION);
+	buf = kzalloc(SHIM_MAX_OPTION, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	err = eccp_rust_getsockopt(sock->sk, name, buf, len);
+	if (err >= 0)
+		err = put_user(err, lenp) || copy_to_user(val, buf, err) ? -EFAULT : 0;
+	kfree(buf);
+	return err;
 }
 
 /* Until the connection is there, sending and receiving wait for it. */

@@ -19,6 +19,7 @@
 #define SHIM_HEADER_LEN 12 /* of a data packet, docs/wire.md */
 #define SHIM_KIND_V6 1	   /* the packet came over IPv6 */
 #define SHIM_KIND_UDP 2	   /* the packet came inside UDP */
+#define SHIM_MAX_OPTION 1024 /* bytes that getsockopt() at level SOL_ECCP writes at most */
 
 struct shim_flow;
 struct shim_net;
@@ -35,6 +36,7 @@ struct shim_path {
 	u8 udp;
 	u8 usable;
 	u8 pad;
+	u64 receiver;	 /* the peer's flow ID, for the header of data */
 };
 
 /* Where a received packet came from. */
@@ -159,7 +161,8 @@ struct shim_flow *shim_flow_new(u64 local_id);
 void shim_flow_own(struct shim_flow *flow, void *owner);
 void shim_flow_free(struct shim_flow *flow);
 u32 shim_flow_pseudo(const struct shim_flow *flow);
-u64 shim_flow_remote_id(const struct shim_flow *flow);
+u64 shim_tx_receiver(const struct shim_flow *flow);
+u32 shim_skb_segments(const struct sk_buff *skb);
 void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats, bool adopted);
 struct socket *shim_tcp_new(struct net *net);
 struct socket *shim_tcp_socket(const struct shim_flow *flow);

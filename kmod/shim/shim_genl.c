@@ -32,6 +32,9 @@ SHIM_DO(flow_move, ECCP_CMD_FLOW_MOVE)
 SHIM_DO(settings_get, ECCP_CMD_SETTINGS_GET)
 SHIM_DO(settings_set, ECCP_CMD_SETTINGS_SET)
 SHIM_DO(stats_get, ECCP_CMD_STATS_GET)
+SHIM_DO(flow_add, ECCP_CMD_FLOW_ADD)
+SHIM_DO(flow_remove, ECCP_CMD_FLOW_REMOVE)
+SHIM_DO(flow_prefer, ECCP_CMD_FLOW_PREFER)
 
 int shim_genl_register(void)
 {

@@ -9,6 +9,11 @@ u8 *shim_skb_pull(struct sk_buff *skb, u32 len)
 	return pskb_may_pull(skb, len) ? skb->data : NULL;
 }
 
+u32 shim_skb_segments(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_segs ?: 1;
+}
+
 u32 shim_skb_len(const struct sk_buff *skb)
 {
 	return skb->len;

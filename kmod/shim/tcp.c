@@ -62,9 +62,10 @@ u32 shim_flow_pseudo(const struct shim_flow *flow)
 	return (__force u32)flow->pseudo;
 }
 
-u64 shim_flow_remote_id(const struct shim_flow *flow)
+/* The peer's ID of the flow that data takes. Called with the inner socket locked. */
+u64 shim_tx_receiver(const struct shim_flow *flow)
 {
-	return flow->remote_id;
+	return flow->path.receiver;
 }
 
 void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats, bool adopted)
@@ -292,6 +293,8 @@ void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, boo
 	flow->path = *path;
 	if (!path->usable || sk->sk_state == TCP_CLOSE)
 		goto out;
+	/* What was not acknowledged on another path says nothing about this one. */
+	WRITE_ONCE(flow->delivered_at, jiffies);
 	icsk->icsk_ext_hdr_len = shim_overhead(path);
 	sk_dst_reset(sk);
 	if (shim_tx_route(sk, flow))

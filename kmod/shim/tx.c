@@ -246,7 +246,7 @@ int shim_tx_tail_ack(struct net *net, const struct shim_path *path, struct shim_
 		return -ENOMEM;
 	skb_reserve(skb, MAX_HEADER + 64);
 	header = skb_put_zero(skb, SHIM_HEADER_LEN + tcp_len);
-	put_unaligned_be64(flow->remote_id, header);
+	put_unaligned_be64(path->receiver, header);
 	header[8] = 0x10;
 	header[9] = SHIM_HEADER_LEN / 4;
 	header[10] = IPPROTO_TCP;

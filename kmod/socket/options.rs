@@ -3,21 +3,28 @@
 
 use super::{Role, Socket};
 use crate::kernel_objects::errno::{
-    EADDRNOTAVAIL, EALREADY, EISCONN, ENETUNREACH, ENOPROTOOPT, ENOTCONN, ESHUTDOWN,
+    EADDRNOTAVAIL, EALREADY, EHOSTUNREACH, EISCONN, ENETUNREACH, ENOBUFS, ENOPROTOOPT, ENOTCONN,
+    ESHUTDOWN,
 };
 use crate::{
+    connection::{Connection, Goal},
     control::notify::reason,
-    kernel_objects::sys,
+    kernel_objects::{sys, write_plain},
     proto::{
-        address::{IpAddr128, LocalAddress},
-        event::Refused,
+        address::{IpAddr128, LocalAddress, RemoteAddr},
+        event::{Command, FlowIndex, Refused},
     },
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 
 const ECCP_INFO: i32 = sys::ECCP_INFO as i32;
 const ECCP_MOVE: i32 = sys::ECCP_MOVE as i32;
 const ECCP_PSK: i32 = sys::ECCP_PSK as i32;
+const ECCP_FLOWS: i32 = sys::ECCP_FLOWS as i32;
+const ECCP_FLOW_ADD: i32 = sys::ECCP_FLOW_ADD as i32;
+const ECCP_FLOW_REMOVE: i32 = sys::ECCP_FLOW_REMOVE as i32;
+const ECCP_FLOW_MOVE: i32 = sys::ECCP_FLOW_MOVE as i32;
+const ECCP_FLOW_PREFER: i32 = sys::ECCP_FLOW_PREFER as i32;
 
 /// Why a move was refused, as an error number.
 pub(crate) fn errno_of(refused: Refused) -> Error {
@@ -28,6 +35,9 @@ pub(crate) fn errno_of(refused: Refused) -> Error {
         Refused::NoPeerAddress => ENETUNREACH,
         Refused::Closing => ESHUTDOWN,
         Refused::VersionsExhausted => EOVERFLOW,
+        Refused::TooManyFlows => ENOBUFS,
+        Refused::LastFlow => EBUSY,
+        Refused::NoPath => EHOSTUNREACH,
     }
 }
 
@@ -38,6 +48,10 @@ impl Socket {
         match name {
             ECCP_PSK => self.set_psk(value),
             ECCP_MOVE => self.set_move(value),
+            ECCP_FLOW_ADD => self.add_flow(value),
+            ECCP_FLOW_MOVE => self.move_flow(value),
+            ECCP_FLOW_REMOVE => self.flow_command(value, |flow| Command::Remove { flow }),
+            ECCP_FLOW_PREFER => self.flow_command(value, |flow| Command::Prefer { flow }),
             _ => Err(ENOPROTOOPT),
         }
     }
@@ -52,35 +66,88 @@ impl Socket {
     }
 
     fn set_move(&self, value: &[u8]) -> Result {
-        let bytes: &[u8; 24] = value.try_into().map_err(|_| EINVAL)?;
-        let mut to = LocalAddress::NONE;
+        let to = move_goal(value)?;
+        let moved = self.connection()?.move_to(Goal::Carrier, to, reason::OWNER);
+        moved.map(|_| ()).map_err(errno_of)
+    }
+
+    fn move_flow(&self, value: &[u8]) -> Result {
+        let (id, goal) = value.split_first_chunk::<8>().ok_or(EINVAL)?;
+        let to = move_goal(goal)?;
+        let flow = Goal::Flow(u64::from_ne_bytes(*id));
+        let moved = self.connection()?.move_to(flow, to, reason::OWNER);
+        moved.map(|_| ()).map_err(errno_of)
+    }
+
+    /// `struct eccp_flow_add`.
+    fn add_flow(&self, value: &[u8]) -> Result {
+        let bytes: &[u8; 48] = value.try_into().map_err(|_| EINVAL)?;
         let (addr, rest) = bytes.split_first_chunk::<16>().ok_or(EINVAL)?;
-        let (ifindex, reserved) = rest.split_first_chunk::<4>().ok_or(EINVAL)?;
-        to.addr = IpAddr128(*addr);
-        to.ifindex = u32::from_ne_bytes(*ifindex);
-        if reserved != [0; 4] || (to.addr.is_unspecified() && to.ifindex == 0) {
+        let (remote, rest) = rest.split_first_chunk::<16>().ok_or(EINVAL)?;
+        let (ifindex, rest) = rest.split_first_chunk::<4>().ok_or(EINVAL)?;
+        let (flags, rest) = rest.split_first_chunk::<4>().ok_or(EINVAL)?;
+        let (port, reserved) = rest.split_first_chunk::<2>().ok_or(EINVAL)?;
+        let from = local_address(addr, ifindex)?;
+        let flags = u32::from_ne_bytes(*flags);
+        let remote = RemoteAddr {
+            addr: IpAddr128(*remote),
+            port: u16::from_be_bytes(*port),
+        };
+        let unknown = flags & !sys::ECCP_FLOW_BACKUP != 0 || reserved.iter().any(|b| *b != 0);
+        let open = remote.addr.is_unspecified();
+        if unknown || (open && remote.port != 0) {
             return Err(EINVAL);
         }
-        let connection = match &self.state.lock().role {
-            Role::Connection(connection) => connection.clone(),
-            _ => return Err(ENOTCONN),
-        };
-        connection
-            .move_to(to, reason::OWNER)
-            .map(|_| ())
-            .map_err(errno_of)
+        let to = Some(remote).filter(|_| !open);
+        let backup = flags & sys::ECCP_FLOW_BACKUP != 0;
+        let added = self.connection()?.add_flow(from, to, backup);
+        added.map(|_| ()).map_err(errno_of)
+    }
+
+    fn flow_command(&self, value: &[u8], command: impl Fn(FlowIndex) -> Command) -> Result {
+        let id = u64::from_ne_bytes(value.try_into().map_err(|_| EINVAL)?);
+        let done = self.connection()?.command(id, command, reason::OWNER);
+        done.map_err(errno_of)
+    }
+
+    fn connection(&self) -> Result<Arc<Connection>> {
+        match &self.state.lock().role {
+            Role::Connection(connection) => Ok(connection.clone()),
+            _ => Err(ENOTCONN),
+        }
     }
 
     /// getsockopt(): the bytes written to `to`. Errors: ENOPROTOOPT, ENOTCONN.
     pub(crate) fn option(&self, name: i32, to: &mut [u8]) -> Result<usize> {
-        if name != ECCP_INFO {
-            return Err(ENOPROTOOPT);
+        match name {
+            ECCP_INFO => {
+                let info = self.connection()?.info().ok_or(ENOTCONN)?;
+                Ok(write_plain(&info, to))
+            }
+            ECCP_FLOWS => Ok(self.connection()?.flow_infos(to)),
+            _ => Err(ENOPROTOOPT),
         }
-        let connection = match &self.state.lock().role {
-            Role::Connection(connection) => connection.clone(),
-            _ => return Err(ENOTCONN),
-        };
-        let info = connection.info().ok_or(ENOTCONN)?;
-        Ok(crate::kernel_objects::write_info(&info, to))
+    }
+}
+
+/// `struct eccp_move`.
+fn move_goal(value: &[u8]) -> Result<LocalAddress> {
+    let bytes: &[u8; 24] = value.try_into().map_err(|_| EINVAL)?;
+    let (addr, rest) = bytes.split_first_chunk::<16>().ok_or(EINVAL)?;
+    let (ifindex, reserved) = rest.split_first_chunk::<4>().ok_or(EINVAL)?;
+    match reserved {
+        [0, 0, 0, 0] => local_address(addr, ifindex),
+        _ => Err(EINVAL),
+    }
+}
+
+/// An address, an interface, or both.
+fn local_address(addr: &[u8; 16], ifindex: &[u8; 4]) -> Result<LocalAddress> {
+    let mut local = LocalAddress::NONE;
+    local.addr = IpAddr128(*addr);
+    local.ifindex = u32::from_ne_bytes(*ifindex);
+    match local.addr.is_unspecified() && local.ifindex == 0 {
+        true => Err(EINVAL),
+        false => Ok(local),
     }
 }

@@ -12,7 +12,9 @@ use crate::constants::Command;
 use crate::error::{Error, Result};
 use crate::extack::{ExtendedAck, Refusal};
 use crate::family::Family;
-use crate::flow::{Flow, FlowAttribute, MoveAttribute, Target};
+use crate::flow::{
+    AddAttribute, Addition, Flow, FlowAttribute, FlowRefAttribute, MoveAttribute, Target,
+};
 use crate::info::Info;
 use crate::message::{Attributes, Message};
 use crate::settings::SettingsAttribute;
@@ -122,6 +124,40 @@ impl<T: Transport> Client<T> {
             }),
             _ => None,
         })
+    }
+
+    /// Starts to add a flow to the connection of the flow with local ID `id`, and returns the
+    /// local ID of the new one.
+    pub fn add_flow(&mut self, id: u64, addition: &Addition) -> Result<u64> {
+        let request = Message {
+            command: Command::FlowAdd,
+            attributes: Attributes::Add(addition.attributes(id)),
+        };
+        self.object(request, |attributes| match attributes {
+            Attributes::Add(list) => list.into_iter().find_map(|attribute| match attribute {
+                AddAttribute::FlowId(id) => Some(id),
+                _ => None,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Ends the flow with local ID `id`, which is one of several.
+    pub fn remove_flow(&mut self, id: u64) -> Result<()> {
+        self.flow_command(Command::FlowRemove, id)
+    }
+
+    /// Sends data along the flow with local ID `id` from now on.
+    pub fn prefer_flow(&mut self, id: u64) -> Result<()> {
+        self.flow_command(Command::FlowPrefer, id)
+    }
+
+    fn flow_command(&mut self, command: Command, id: u64) -> Result<()> {
+        let request = Message {
+            command,
+            attributes: Attributes::FlowRef(vec![FlowRefAttribute::FlowId(id)]),
+        };
+        self.request(&request, 0).map(drop)
     }
 
     /// The settings of the namespace.

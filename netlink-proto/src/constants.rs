@@ -49,6 +49,14 @@ values! {
         16 "path-trouble" PathTrouble,
         #[doc = "The path in use answers again."]
         17 "path-recovered" PathRecovered,
+        #[doc = "Data takes this flow from now on."]
+        18 "flow-active" FlowActive,
+        #[doc = "Add a flow to the connection of another one."]
+        19 "flow-add" FlowAdd,
+        #[doc = "End one flow of a connection that has others."]
+        20 "flow-remove" FlowRemove,
+        #[doc = "Send the data of the connection along this flow from now on."]
+        21 "flow-prefer" FlowPrefer,
     }
 }
 
@@ -149,6 +157,12 @@ values! {
         16 "path-dead" PathDead,
         #[doc = "A preferred path that was dead has answered long enough."]
         17 "path-back" PathBack,
+        #[doc = "The flow that carried data has no path any more."]
+        18 "path-lost" PathLost,
+        #[doc = "The policy prefers another flow for data."]
+        19 "better-flow" BetterFlow,
+        #[doc = "One side removed the flow; the connection goes on."]
+        20 "removed" Removed,
     }
 }
 

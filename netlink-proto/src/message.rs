@@ -8,7 +8,7 @@ use crate::attribute::{name_of, parse_all, parse_other};
 use crate::connection::ConnectionAttribute;
 use crate::constants::{Command, FAMILY_NAME, FAMILY_VERSION};
 use crate::event::AddressGoneAttribute;
-use crate::flow::{FlowAttribute, MoveAttribute};
+use crate::flow::{AddAttribute, FlowAttribute, FlowRefAttribute, MoveAttribute};
 use crate::info::InfoAttribute;
 use crate::settings::SettingsAttribute;
 use crate::stats::StatsAttribute;
@@ -31,6 +31,10 @@ pub enum Attributes {
     Stats(Vec<StatsAttribute>),
     /// Of address-gone.
     AddressGone(Vec<AddressGoneAttribute>),
+    /// Of flow-add.
+    Add(Vec<AddAttribute>),
+    /// Of flow-remove and flow-prefer.
+    FlowRef(Vec<FlowRefAttribute>),
     /// Of a command that this version of the crate does not know.
     Other(Vec<DefaultNla>),
 }
@@ -46,6 +50,8 @@ macro_rules! with_list {
             Attributes::Settings($list) => $body,
             Attributes::Stats($list) => $body,
             Attributes::AddressGone($list) => $body,
+            Attributes::Add($list) => $body,
+            Attributes::FlowRef($list) => $body,
             Attributes::Other($list) => $body,
         }
     };
@@ -70,6 +76,8 @@ impl Message {
             Command::FlowMove => Attributes::Move(Vec::new()),
             Command::SettingsGet | Command::SettingsSet => Attributes::Settings(Vec::new()),
             Command::StatsGet => Attributes::Stats(Vec::new()),
+            Command::FlowAdd => Attributes::Add(Vec::new()),
+            Command::FlowRemove | Command::FlowPrefer => Attributes::FlowRef(Vec::new()),
             _ => Attributes::Other(Vec::new()),
         };
         Message {
@@ -93,11 +101,14 @@ pub fn attribute_name(command: Command, kind: u16) -> Option<&'static str> {
         | Command::FlowMoveFailed
         | Command::FlowClosed
         | Command::PathTrouble
-        | Command::PathRecovered => name_of::<FlowAttribute>(kind),
+        | Command::PathRecovered
+        | Command::FlowActive => name_of::<FlowAttribute>(kind),
         Command::FlowMove => name_of::<MoveAttribute>(kind),
         Command::SettingsGet | Command::SettingsSet => name_of::<SettingsAttribute>(kind),
         Command::StatsGet => name_of::<StatsAttribute>(kind),
         Command::AddressGone => name_of::<AddressGoneAttribute>(kind),
+        Command::FlowAdd => name_of::<AddAttribute>(kind),
+        Command::FlowRemove | Command::FlowPrefer => name_of::<FlowRefAttribute>(kind),
         Command::Other(_) => None,
     }
 }
@@ -141,11 +152,14 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
             | Command::FlowMoveFailed
             | Command::FlowClosed
             | Command::PathTrouble
-            | Command::PathRecovered => Attributes::Flow(parse_all(bytes)?),
+            | Command::PathRecovered
+            | Command::FlowActive => Attributes::Flow(parse_all(bytes)?),
             Command::FlowMove => Attributes::Move(parse_all(bytes)?),
             Command::SettingsGet | Command::SettingsSet => Attributes::Settings(parse_all(bytes)?),
             Command::StatsGet => Attributes::Stats(parse_all(bytes)?),
             Command::AddressGone => Attributes::AddressGone(parse_all(bytes)?),
+            Command::FlowAdd => Attributes::Add(parse_all(bytes)?),
+            Command::FlowRemove | Command::FlowPrefer => Attributes::FlowRef(parse_all(bytes)?),
             Command::Other(_) => Attributes::Other(
                 NlasIterator::new(bytes)
                     .map(|attribute| parse_other(&attribute?))

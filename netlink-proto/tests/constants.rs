@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use eccp_netlink::connection::{AddressAttribute, ConnectionAttribute};
 use eccp_netlink::event::AddressGoneAttribute;
-use eccp_netlink::flow::{FlowAttribute, MoveAttribute};
+use eccp_netlink::flow::{AddAttribute, FlowAttribute, FlowRefAttribute, MoveAttribute};
 use eccp_netlink::info::InfoAttribute;
 use eccp_netlink::settings::SettingsAttribute;
 use eccp_netlink::stats::{Counter, StatsAttribute};
@@ -93,7 +93,9 @@ fn attributes_are_those_of_the_header_and_of_the_specification() {
     compare_set::<SettingsAttribute>(&header, &spec);
     compare_set::<StatsAttribute>(&header, &spec);
     compare_set::<AddressGoneAttribute>(&header, &spec);
-    assert_eq!(spec.sets.len(), 8, "sets that the crate does not have");
+    compare_set::<AddAttribute>(&header, &spec);
+    compare_set::<FlowRefAttribute>(&header, &spec);
+    assert_eq!(spec.sets.len(), 10, "sets that the crate does not have");
 }
 
 #[test]
@@ -153,6 +155,8 @@ fn nothing_in_the_header_is_missing_here() {
         set::<SettingsAttribute>(&mut known);
         set::<StatsAttribute>(&mut known);
         set::<AddressGoneAttribute>(&mut known);
+        set::<AddAttribute>(&mut known);
+        set::<FlowRefAttribute>(&mut known);
         known
     };
     for name in header("eccp.h").keys() {
@@ -184,6 +188,9 @@ fn numbers_of_sockets_are_those_of_the_header() {
     assert_eq!(header["ECCP_MOVE"], socket::ECCP_MOVE as u64);
     assert_eq!(header["ECCP_PSK"], socket::ECCP_PSK as u64);
     assert_eq!(header["ECCP_PSK_LEN"], socket::ECCP_PSK_LEN as u64);
+    for (name, value) in socket::FLOW_OPTIONS {
+        assert_eq!(header[name], value as u64, "{name}");
+    }
     assert_eq!(
         header["ECCP_SOCKADDR_MIN_LEN"],
         socket::ECCP_SOCKADDR_MIN_LEN as u64

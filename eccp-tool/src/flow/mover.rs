@@ -91,7 +91,7 @@ pub fn run(request: &Move, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// A waiting time from the command line.
-fn seconds(value: f64) -> Result<Duration, Failure> {
+pub(super) fn seconds(value: f64) -> Result<Duration, Failure> {
     Duration::try_from_secs_f64(value)
         .map_err(|error| Failure::new(Exit::Usage, format!("--wait {value}: {error}")))
 }

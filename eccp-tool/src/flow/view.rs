@@ -22,6 +22,8 @@ pub struct FlowView {
     service: Option<String>,
     state: Option<String>,
     draining: bool,
+    active: bool,
+    backup: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     local: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +79,8 @@ impl FlowView {
             service: flow.service.map(|service| service.to_string()),
             state: flow.state.map(|state| state.to_string()),
             draining: flow.draining,
+            active: flow.active,
+            backup: flow.backup,
             local: flow.local.address.map(|address| address.to_string()),
             local_port: flow.local.port,
             remote: flow.remote.address.map(|address| address.to_string()),
@@ -138,6 +142,12 @@ impl FlowView {
         let mut line = format!("{} {state}", self.id());
         if self.draining {
             line.push_str(" draining");
+        }
+        if self.active {
+            line.push_str(" active");
+        }
+        if self.backup {
+            line.push_str(" backup");
         }
         let _ = write!(line, " {}", self.path());
         if let Some(encap) = &self.encap {
@@ -243,6 +253,7 @@ impl FlowView {
             tx_bytes: Some(4096),
             moves: Some(4),
             reason: Some(Reason::AddressLost),
+            active: true,
             ..Flow::default()
         }
     }
@@ -261,7 +272,7 @@ mod tests {
     #[test]
     fn a_flow_is_shown_on_three_lines() {
         insta::assert_snapshot!(view(&FlowView::sample()).text(), @r"
-        a1b2c3d4e5f60718 established 192.0.2.7 -> 198.51.100.1 dev eth3 native rtt 12.3ms
+        a1b2c3d4e5f60718 established active 192.0.2.7 -> 198.51.100.1 dev eth3 native rtt 12.3ms
             peer 000000000000000f connection 0000000000000077 service 5000 mtu 1500 uid 1000
             moves 4 (last: address-lost) versions 3/1 rx 1.4MiB in 1234 packets tx 4.0KiB in 99 packets
         ");
@@ -280,7 +291,10 @@ mod tests {
             ..FlowView::sample()
         };
         let text = view(&flow).text();
-        assert!(text.contains("rsyn-sent [2001:db8::7]:4433 -> "), "{text}");
+        assert!(
+            text.contains("rsyn-sent active [2001:db8::7]:4433 -> "),
+            "{text}"
+        );
         assert!(text.contains("moving to 203.0.113.9"), "{text}");
     }
 
@@ -300,6 +314,8 @@ mod tests {
           "service": "5000",
           "state": "established",
           "draining": false,
+          "active": true,
+          "backup": false,
           "local": "192.0.2.7",
           "remote": "198.51.100.1",
           "encap": "native",

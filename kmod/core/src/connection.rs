@@ -9,8 +9,10 @@
 //! A connection is some kilobytes long. Write [`Connection::EMPTY`] into its final place and
 //! fill it there with [`Connection::connect`] or [`Connection::accept`].
 
+pub use super::addition::AddFlow;
 use super::address::{Bound, LocalAddress, Path, RemoteAddr};
 use super::auth::Role;
+pub use super::carrier::DataPath;
 use super::event::{CloseReason, Command, Event, FlowIndex, Refused};
 use super::flow::{Flow, Phase};
 use super::host::Host;
@@ -104,9 +106,11 @@ impl Connection {
     /// Gives up, answers, repeats: everything whose time has come. Call it when
     /// [`Connection::poll_timeout`] has passed; an early call does nothing.
     pub fn handle_timeout(&mut self, host: &mut dyn Host) {
+        self.note_others();
         for flow in &mut self.flows {
             flow.handle_timeout(&mut self.shared, host);
         }
+        self.choose_carrier(host);
     }
 
     /// Carries out a command.
@@ -114,7 +118,26 @@ impl Connection {
         let (Command::Move { flow: index, .. }
         | Command::Close { flow: index }
         | Command::Abort { flow: index, .. }
+        | Command::Remove { flow: index }
+        | Command::Prefer { flow: index }
         | Command::Ping { flow: index }) = command;
+        self.note_others();
+        let result = self.carry_out(host, command, index);
+        self.choose_carrier(host);
+        result
+    }
+
+    fn carry_out(
+        &mut self,
+        host: &mut dyn Host,
+        command: Command,
+        index: FlowIndex,
+    ) -> Result<(), Refused> {
+        let open = |flow: &&Flow| flow.phase == Phase::Open && flow.index != index;
+        let last = self.flows.iter().find(open).is_none();
+        if matches!(command, Command::Prefer { .. }) {
+            return self.prefer_flow(host, index);
+        }
         let flow = self
             .flows
             .get_mut(usize::from(index.0))
@@ -125,7 +148,10 @@ impl Connection {
             Command::Move { to, .. } => flow.command_move(shared, host, &to),
             Command::Close { .. } => flow.close(shared, host),
             Command::Abort { reason, .. } => flow.abort(shared, host, reason),
+            Command::Remove { .. } if last => Err(Refused::LastFlow),
+            Command::Remove { .. } => flow.remove(shared, host),
             Command::Ping { .. } => flow.command_ping(shared, host),
+            Command::Prefer { .. } => Err(Refused::NoSuchFlow),
         }
     }
 
@@ -140,7 +166,7 @@ impl Connection {
         self.flows
             .iter()
             .map(|flow| flow.poll_timeout(&self.shared))
-            .fold(None, earliest)
+            .fold(self.shared.carrier.prefer_at, earliest)
     }
 
     /// The path for data of a flow; while it is `None`, data must be held back.

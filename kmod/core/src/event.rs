@@ -2,7 +2,6 @@
 //! What the core reports, what it is told to do, and why it refuses.
 
 use super::address::{IpAddr128, LocalAddress, Path};
-use super::service::TransportParams;
 use super::time::Duration;
 use super::wire::{Malformed, ParseError, Reason};
 
@@ -17,6 +16,19 @@ pub enum PathChange {
     LocalMoved,
     /// The peer moved and has proven its new address.
     PeerMoved,
+}
+
+/// Why data goes along another flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CarrierChange {
+    /// The flow that carried data has no path any more.
+    PathLost,
+    /// The host asked for it.
+    Command,
+    /// The peer asked for it.
+    Peer,
+    /// The policy prefers the flow.
+    Preferred,
 }
 
 /// Why a planned or forced move ended without success.
@@ -54,7 +66,8 @@ pub enum CloseReason {
 /// What happened on a connection. The host drains events after every call that takes `host`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The flow can carry data, once [`data_path`] says where to.
+    /// The flow can carry data, once [`data_path`] says where to. If the client moved before its
+    /// ACK came, its address is not proven yet and that is `None` until `PathChanged`.
     ///
     /// [`data_path`]: super::connection::Connection::data_path
     Established {
@@ -64,11 +77,6 @@ pub enum Event {
         local_id: u64,
         /// The peer's flow ID, to be put into DATA headers.
         remote_id: u64,
-        /// Where it leads; if the client moved before its ACK came, the address there is not
-        /// proven yet and `data_path` is `None` until `PathChanged`.
-        path: Path,
-        /// Parameters of the peer's transport.
-        transport: TransportParams,
     },
     /// Data goes along a new path from now on.
     PathChanged {
@@ -161,6 +169,29 @@ pub enum Event {
         /// The reason that the peer gave.
         reason: Reason,
     },
+    /// A flow that was added to the connection can carry data, once its data path says where to.
+    FlowAdded {
+        /// The flow.
+        flow: FlowIndex,
+        /// True if this end asked for it.
+        by_us: bool,
+        /// The peer's flow ID, to be put into DATA headers.
+        remote_id: u64,
+    },
+    /// The peer asked for another flow and was refused.
+    FlowRefused {
+        /// Why, as the peer was told; `None` if it was told another address.
+        reason: Option<Reason>,
+    },
+    /// Data goes along another flow from now on: see [`carrier`].
+    ///
+    /// [`carrier`]: super::connection::Connection::carrier
+    CarrierChanged {
+        /// The flow that carries data now.
+        flow: FlowIndex,
+        /// Why.
+        why: CarrierChange,
+    },
     /// The flow is gone: its flow ID may be removed from the table.
     Closed {
         /// The flow.
@@ -193,6 +224,18 @@ pub enum Command {
         /// What to tell the peer.
         reason: Reason,
     },
+    /// End one flow of several: the peer is told until it has answered. The last flow that is
+    /// open cannot be removed.
+    Remove {
+        /// The flow.
+        flow: FlowIndex,
+    },
+    /// Send data along this flow from now on, and ask the peer for the same, until it loses its
+    /// path.
+    Prefer {
+        /// The flow.
+        flow: FlowIndex,
+    },
     /// Ping the peer: [`Event::Pong`] and [`Event::RttSample`] follow if it answers.
     Ping {
         /// The flow.
@@ -217,6 +260,12 @@ pub enum Refused {
     Closing,
     /// 2^64 moves were made.
     VersionsExhausted,
+    /// The connection has as many flows as the settings allow.
+    TooManyFlows,
+    /// No other flow is open.
+    LastFlow,
+    /// The flow has no path for data now.
+    NoPath,
 }
 
 /// Why a received packet had no effect. One counter each: see [`Discard::index`].

@@ -5,7 +5,7 @@
 //! address (settled, absent, moving) and the peer's (proven, or announced and not yet proven).
 //! [`Flow::state`] names the product.
 
-use super::address::{IpAddr128, LocalAddress, Path};
+use super::address::{IpAddr128, LocalAddress, Path, RemoteAddr};
 use super::candidate::Candidates;
 use super::event::FlowIndex;
 use super::probe::Probe;
@@ -90,6 +90,8 @@ pub(super) struct Ping {
     pub(super) token: [u8; TOKEN_LEN],
     /// The host asked for it.
     pub(super) commanded: bool,
+    /// Number of the request that data take this flow; zero if there is none.
+    pub(super) request: u64,
     /// Connection version of the IList that the ping carries; zero if none.
     pub(super) ilist: u64,
 }
@@ -128,6 +130,25 @@ pub struct Flow {
     /// The peer has sent no data yet, so it may still wait for our ACK.
     pub(super) unconfirmed: bool,
     pub(super) probe: Probe,
+    /// How it joined the connection; `None` for the flow that opened it.
+    pub(super) added: Option<Added>,
+    /// This end wants it to carry data only when no other flow can.
+    pub(super) backup: bool,
+    /// The peer wants that.
+    pub(super) peer_backup: bool,
+}
+
+/// A flow that was added to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Added {
+    /// This end asked for it.
+    pub(super) by_us: bool,
+    /// Number of the SYN among the requests of its sender.
+    pub(super) number: u64,
+    /// Address of the peer that is asked first: the host's choice, or what a NACK preferred.
+    pub(super) target: Option<RemoteAddr>,
+    /// NACKs that were obeyed.
+    pub(super) refusals: u8,
 }
 
 /// Positions in the three lists of addresses that a repeated message goes to; `None` if that
@@ -157,6 +178,7 @@ impl Flow {
             retry: Retry::IDLE,
             token: [0; TOKEN_LEN],
             commanded: false,
+            request: 0,
             ilist: 0,
         },
         burst: Burst {
@@ -171,6 +193,9 @@ impl Flow {
         rtt: Rtt::UNKNOWN,
         unconfirmed: false,
         probe: Probe::IDLE,
+        added: None,
+        backup: false,
+        peer_backup: false,
     };
 
     /// The state of protocol.md §5. A draining flow keeps its state: see [`Flow::phase`].
@@ -243,6 +268,18 @@ impl Flow {
     #[must_use]
     pub const fn candidates(&self) -> &Candidates {
         &self.candidates
+    }
+
+    /// True if one of the ends wants the flow to carry data only when no other can.
+    #[must_use]
+    pub const fn is_backup(&self) -> bool {
+        self.backup || self.peer_backup
+    }
+
+    /// True if the flow was added to a connection that existed.
+    #[must_use]
+    pub const fn is_added(&self) -> bool {
+        self.added.is_some()
     }
 
     /// Round-trip times of the control channel.

@@ -137,7 +137,7 @@ impl Connection {
         packet: &Packet<'_>,
     ) -> Result<(), Discard> {
         let [flow, ..] = &mut self.flows;
-        if !flow.awaits_first_ack() {
+        if !flow.awaits_first_ack() || flow.added.is_some() {
             return Err(Discard::WrongState);
         }
         if host.sha256(&[packet.bytes()]) != self.shared.syn_hash {
@@ -206,7 +206,7 @@ impl Flow {
         rx: &RxInfo,
         message: &Message,
     ) -> Result<(), Discard> {
-        let (Role::Client, Some(token)) = (shared.role, message.token) else {
+        let (true, Some(token)) = (self.asked(shared), message.token) else {
             return Err(Discard::WrongState);
         };
         if self.version > 0 {
@@ -217,15 +217,28 @@ impl Flow {
         shared.answer(now, self.reply_ack(0, token, rx.reply_path()))
     }
 
+    /// True if this end asked for the flow.
+    fn asked(&self, shared: &Shared) -> bool {
+        match self.added {
+            Some(added) => added.by_us,
+            None => shared.role == Role::Client,
+        }
+    }
+
     /// The flow can carry data: emits the event.
     pub(super) fn open(&mut self, shared: &mut Shared, rtt: Option<Duration>) {
         self.phase = Phase::Open;
-        shared.emit(Event::Established {
-            flow: self.index,
-            local_id: self.local_id,
-            remote_id: self.remote_id,
-            path: self.path,
-            transport: shared.peer_transport,
+        shared.emit(match self.added {
+            None => Event::Established {
+                flow: self.index,
+                local_id: self.local_id,
+                remote_id: self.remote_id,
+            },
+            Some(added) => Event::FlowAdded {
+                flow: self.index,
+                by_us: added.by_us,
+                remote_id: self.remote_id,
+            },
         });
         self.note_rtt(shared, rtt);
     }
@@ -306,6 +319,7 @@ impl Flow {
             echo: None,
             reason: None,
             path,
+            receiver: 0,
         }
     }
 
@@ -318,6 +332,7 @@ impl Flow {
             echo: None,
             reason: None,
             path,
+            receiver: 0,
         }
     }
 }

@@ -72,6 +72,7 @@ impl Flow {
                 echo: None,
                 reason: Some(reason),
                 path,
+                receiver: 0,
             });
         }
     }
@@ -80,6 +81,12 @@ impl Flow {
         let now = host.now();
         match self.phase {
             Phase::Free | Phase::Closed => return,
+            Phase::SynSent if self.added.is_some() => {
+                if now >= self.setup.since.after(shared.settings.half_open) {
+                    self.finish(shared, CloseReason::TimedOut);
+                }
+                return;
+            }
             Phase::SynSent => {
                 if now >= self.setup.since.after(shared.settings.give_up) {
                     let reason = match shared.version_refused {
@@ -171,7 +178,10 @@ impl Flow {
         let give_up = shared.settings.give_up;
         let setup_limit = match self.phase {
             Phase::Free | Phase::Closed => return None,
-            Phase::Aborted => return self.drain_until,
+            Phase::Aborted => return earliest(self.drain_until, self.setup.next),
+            Phase::SynSent if self.added.is_some() => {
+                Some(self.setup.since.after(shared.settings.half_open))
+            }
             Phase::SynSent => Some(self.setup.since.after(give_up)),
             Phase::SynRcvd => Some(self.setup.since.after(shared.settings.half_open)),
             Phase::Open | Phase::Draining => {

@@ -401,6 +401,7 @@ impl Flow {
             echo: None,
             reason: None,
             path,
+            receiver: 0,
         }
     }
 }

@@ -34,9 +34,12 @@ mod shared;
 pub mod timer;
 
 // What a connection does.
+mod addition;
+mod carrier;
 mod handshake;
 mod lifetime;
 mod migrate;
+mod others;
 mod ping;
 mod policy;
 mod probe;

@@ -45,6 +45,10 @@ impl Flow {
             retry: Retry::starting(at),
             token,
             commanded: running && self.ping.commanded,
+            request: match running {
+                true => self.ping.request,
+                false => 0,
+            },
             ilist: match shared.ilist_known < shared.local_version {
                 true => shared.local_version,
                 false => 0,
@@ -86,7 +90,8 @@ impl Flow {
     /// more is not needed.
     pub(super) fn confirm(&mut self, shared: &Shared) {
         self.unconfirmed = false;
-        if !self.ping.commanded && self.ping.ilist <= shared.ilist_known {
+        let asks = self.ping.commanded || self.ping.request != 0;
+        if !asks && self.ping.ilist <= shared.ilist_known {
             self.ping.retry.stop();
         }
     }

@@ -3,7 +3,7 @@
 
 use super::address::{Family, IpAddr128, LocalAddress};
 use super::connection::Connection;
-use super::event::{Event, MoveFailure, PathChange};
+use super::event::{CloseReason, Event, MoveFailure, PathChange};
 use super::flow::{Flow, LocalHalf, Move, Phase};
 use super::host::Host;
 use super::settings::Policy;
@@ -32,18 +32,40 @@ impl Connection {
         if listed {
             self.shared.local_version = self.shared.local_version.saturating_add(1);
         }
-        for flow in &mut self.flows {
-            flow.handle_addresses(&mut self.shared, now, &old);
-            if listed && flow.phase == Phase::Open && flow.index.0 == 0 {
-                flow.restart_ping(&self.shared, host, now);
+        for at in 0..self.flows.len() {
+            // Each flow keeps away from the address that the one before it has just taken.
+            self.note_others();
+            if let Some(flow) = self.flows.get_mut(at) {
+                flow.handle_addresses(&mut self.shared, now, &old);
             }
+        }
+        self.choose_carrier(host);
+        if listed {
+            self.tell_addresses(host);
         }
         left_out
     }
 }
 
+impl Connection {
+    /// Sends our new IList along the flow that carries data, or else along any open one.
+    fn tell_addresses(&mut self, host: &mut dyn Host) {
+        let now = host.now();
+        let carrier = self.shared.carrier.flow;
+        let open = |flow: &&mut Flow| flow.phase == Phase::Open;
+        let at = self.flows.iter_mut().filter(open);
+        if let Some(flow) = at.min_by_key(|flow| flow.index != carrier) {
+            flow.restart_ping(&self.shared, host, now);
+        }
+    }
+}
+
 impl Flow {
     fn handle_addresses(&mut self, shared: &mut Shared, now: Instant, old: &LocalSet) {
+        let asks = self.phase == Phase::SynSent && self.added.is_some();
+        if asks && !self.holds_address(shared) {
+            return self.finish(shared, CloseReason::NoAddress);
+        }
         if !self.may_move() {
             return;
         }
@@ -187,14 +209,15 @@ impl Flow {
         })
     }
 
-    /// The best local address from which the peer can be reached; among equals the family in
+    /// The best local address from which the peer can be reached and that no other flow of the
+    /// connection uses; among equals the family in
     /// use, then the order in which the host reports them.
     fn best_address(&self, shared: &Shared, except: Option<&IpAddr128>) -> Option<LocalAddress> {
         let family = self.path.remote.family();
         [Family::V4, Family::V6]
             .into_iter()
             .filter(|family| self.peer_reachable_from(shared, *family))
-            .filter_map(|family| shared.best_of(family, except))
+            .filter_map(|family| shared.best_free(self.index, family, except))
             .min_by_key(|address| (rank(address), address.addr.family() != family))
             .copied()
     }

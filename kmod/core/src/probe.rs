@@ -324,7 +324,8 @@ impl Flow {
                 moving.kept && moving.retry.tries >= MOVE_TRIES && moving.to.addr != to.addr
             }
         };
-        if free && shared.may_use(&to) {
+        let others = shared.others.use_address(self.index, &to);
+        if free && shared.may_use(&to) && !others {
             // Answers that come from now on count if this move comes to nothing.
             doubt.answered = None;
             self.probe.doubt = Some(doubt);

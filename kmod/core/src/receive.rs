@@ -24,11 +24,13 @@ impl Connection {
             return Err(Discard::NotControl);
         }
         let packet = Packet::parse(bytes)?;
+        self.note_others();
         let result = if packet.is_first_syn() {
             self.handle_repeated_syn(host, rx, &packet)
         } else {
             self.handle_flow_packet(host, rx, &packet)
         };
+        self.choose_carrier(host);
         if result.is_ok() {
             let accepted = &mut self.shared.counters.accepted;
             *accepted = accepted.saturating_add(1);
@@ -54,6 +56,9 @@ impl Connection {
                 return flow.handle_version(shared, rx, message.versions.as_ref())
             }
             (PacketType::Reset, _) => return Err(Discard::Unsupported),
+            (_, Phase::SynSent) if flow.added.is_some() => {
+                return flow.handle_added_answer(shared, host, rx, packet)
+            }
             (PacketType::SynAck, Phase::SynSent) => {
                 return flow.handle_first_syn_ack(shared, host, rx, packet)
             }
@@ -63,10 +68,18 @@ impl Connection {
             (_, Phase::SynSent) => return Err(Discard::WrongState),
             _ => {}
         }
-        if message.sender != flow.remote_id {
+        let sender = match message.kind {
+            PacketType::Syn => message.existing_flow.unwrap_or(0),
+            _ => message.sender,
+        };
+        if sender != flow.remote_id {
             return Err(Discard::WrongSender);
         }
         shared.verify(host, packet)?;
+        if message.kind == PacketType::Syn {
+            let via = flow.index;
+            return self.handle_added_syn(host, rx, packet, via);
+        }
         flow.handle_verified(shared, host, rx, message, packet.bytes().len())
     }
 
@@ -109,7 +122,7 @@ impl Flow {
         len: usize,
     ) -> Result<(), Discard> {
         if message.kind == PacketType::Rst {
-            return self.handle_rst(shared, message);
+            return self.handle_rst(shared, host, rx, message);
         }
         if self.phase == Phase::Aborted {
             return shared.answer(host.now(), self.reply_rst(Reason::Closed, rx));
@@ -122,7 +135,7 @@ impl Flow {
             PacketType::RsynAck => self.handle_rsyn_ack(shared, host, rx, message),
             PacketType::Ping => self.handle_ping(shared, host, rx, message, len),
             PacketType::Pong => self.handle_pong(shared, host, rx, message),
-            // NACK, HOLE-PUNCH and a SYN that adds a flow ask for things that we do not offer.
+            // HOLE-PUNCH asks for things that we do not offer; a NACK comes too late.
             _ => Err(Discard::Unsupported),
         };
         // An IList is ordered by its own version, whatever became of the packet (protocol.md §4).
@@ -136,11 +149,21 @@ impl Flow {
         result
     }
 
-    fn handle_rst(&mut self, shared: &mut Shared, message: &Message) -> Result<(), Discard> {
+    fn handle_rst(
+        &mut self,
+        shared: &mut Shared,
+        host: &dyn Host,
+        rx: &RxInfo,
+        message: &Message,
+    ) -> Result<(), Discard> {
         let reason = message.reason.unwrap_or(Reason::Other(0));
         if self.phase == Phase::Aborted {
             self.finish(shared, CloseReason::Aborted);
             return Ok(());
+        }
+        if reason == Reason::Removed {
+            // The peer repeats it until it knows that nothing more comes on this flow.
+            shared.answer(host.now(), self.reply_rst(reason, rx))?;
         }
         shared.emit(Event::PeerReset {
             flow: self.index,
@@ -171,11 +194,13 @@ impl Flow {
                 echo: None,
                 reason: None,
                 path,
+                receiver: 0,
             },
         };
         shared.answer(host.now(), reply)?;
         self.candidates.credit(&path, len);
         self.hear_trouble(shared, host.now(), message);
+        self.obey(shared, message);
         Ok(())
     }
 
@@ -188,6 +213,7 @@ impl Flow {
             echo: None,
             reason: Some(reason),
             path: rx.reply_path(),
+            receiver: 0,
         }
     }
 }

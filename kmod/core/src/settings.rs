@@ -6,6 +6,8 @@ use super::time::Duration;
 
 /// Most flows of a connection.
 pub const MAX_FLOWS: usize = 4;
+/// Most addresses of the peer that the SYN of an added flow goes to.
+pub const MAX_TARGETS: usize = super::ilist::MAX_ADDRESSES + MAX_FLOWS;
 /// Most addresses of the peer that a connection attempt tries.
 pub const MAX_REMOTES: usize = 8;
 /// Most unproven source addresses remembered for one version of a peer's address.
@@ -84,6 +86,8 @@ pub struct Settings {
     pub path_timeout: Option<Duration>,
     /// How often an idle connection pings its peer; `None` never does.
     pub keepalive: Option<Duration>,
+    /// Most flows of a connection, at most [`MAX_FLOWS`].
+    pub max_flows: u8,
 }
 
 impl Settings {
@@ -101,6 +105,7 @@ impl Settings {
         control_rate: 200,
         path_timeout: Some(Duration::from_millis(250)),
         keepalive: None,
+        max_flows: MAX_FLOWS as u8,
     };
 }
 

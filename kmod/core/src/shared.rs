@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the flows of a connection have in common (paper Table II, connection level).
 
+use super::addition::Joins;
 use super::address::{Bound, Family, IpAddr128, LocalAddress, Path, RemoteAddr, ADDRESS_BACKUP};
 use super::address::{Encap, ADDRESS_METERED};
 use super::auth::{Keys, Role};
+use super::carrier::Carrier;
 use super::event::{Discard, Event, FlowIndex};
 use super::ilist::{IList, MAX_ADDRESSES};
 use super::limit::TokenBucket;
+use super::others::Others;
 use super::queue::Queue;
 use super::service::{Service, TransportParams};
 use super::settings::{Settings, MAX_REMOTES};
@@ -35,6 +38,8 @@ pub struct Counters {
     pub moves_done: u64,
     /// Moves of ours that failed or were replaced.
     pub moves_failed: u64,
+    /// Times that data took another flow.
+    pub carrier_changes: u64,
     /// Moves of the peer that were proven.
     pub peer_moves: u64,
     /// Packets not sent because an unproven address had its share.
@@ -62,6 +67,8 @@ pub(super) struct Reply {
     pub(super) echo: Option<[u8; TOKEN_LEN]>,
     pub(super) reason: Option<Reason>,
     pub(super) path: Path,
+    /// The flow ID of the peer that is answered, if it is not that of the flow.
+    pub(super) receiver: u64,
 }
 
 /// A SYN or SYN-ACK that must be repeated to the byte, because the keys bind it.
@@ -147,6 +154,9 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// The peer answered a SYN with versions that we do not speak.
     pub(super) version_refused: bool,
+    pub(super) carrier: Carrier,
+    pub(super) joins: Joins,
+    pub(super) others: Others,
 }
 
 impl Shared {
@@ -190,6 +200,7 @@ impl Shared {
             moves: 0,
             moves_done: 0,
             moves_failed: 0,
+            carrier_changes: 0,
             peer_moves: 0,
             amplification_limited: 0,
             ilist_entries_refused: 0,
@@ -199,6 +210,9 @@ impl Shared {
             probes: 0,
         },
         version_refused: false,
+        carrier: Carrier::FIRST,
+        joins: Joins::NONE,
+        others: Others::NONE,
     };
 
     /// Queues an event. A host that does not fetch events loses the newest, and a count tells.

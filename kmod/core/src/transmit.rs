@@ -9,21 +9,22 @@ use super::connection::{Connection, Transmit};
 use super::flow::{Flow, LocalHalf, Move, Phase};
 use super::host::Host;
 use super::ilist::MAX_ADDRESSES;
-use super::settings::{MAX_CANDIDATES, MAX_REMOTES};
+use super::settings::{MAX_CANDIDATES, MAX_FLOWS, MAX_REMOTES};
 use super::shared::{Reply, Shared};
 use super::time::Instant;
 use super::wire::{Message, PacketType};
 
-const ENCAPSULATIONS: [Encap; 2] = [Encap::Native, Encap::Udp];
+pub(super) const ENCAPSULATIONS: [Encap; 2] = [Encap::Native, Encap::Udp];
 /// Positions of a SYN burst: every remote address by every encapsulation.
 const SYN_TARGETS: u8 = (MAX_REMOTES * 2) as u8;
-/// Positions of an RSYN burst: the proven address, the candidates, the IList.
-const RSYN_TARGETS: u8 = ((1 + MAX_CANDIDATES + MAX_ADDRESSES) * 2) as u8;
+/// Positions of an RSYN burst: the proven address, the candidates, the IList, other flows.
+const RSYN_TARGETS: u8 = ((1 + MAX_CANDIDATES + MAX_ADDRESSES + MAX_FLOWS) * 2) as u8;
 
 impl Connection {
     /// Writes the next packet that is to be sent to the front of `buf`, which should have
     /// [`MAX_CONTROL`](super::wire::MAX_CONTROL) bytes. Call it until it returns `None`.
     pub fn poll_transmit(&mut self, host: &mut dyn Host, buf: &mut [u8]) -> Option<Transmit> {
+        self.note_others();
         while let Some(reply) = self.shared.replies.pop() {
             let flow = self.flows.get_mut(usize::from(reply.flow.0));
             if let Some(sent) = flow.and_then(|f| f.send_reply(&mut self.shared, host, &reply, buf))
@@ -49,7 +50,9 @@ impl Flow {
     ) -> Option<Transmit> {
         let now = host.now();
         match self.phase {
-            Phase::Free | Phase::Closed | Phase::Aborted => None,
+            Phase::Free | Phase::Closed => None,
+            Phase::Aborted => self.poll_removal(shared, host, buf),
+            Phase::SynSent if self.added.is_some() => self.poll_added_syn(shared, host, buf),
             Phase::SynSent => self.poll_syn(shared, host, now, buf),
             _ => self
                 .poll_answers(shared, host, now, buf)
@@ -223,6 +226,14 @@ impl Flow {
         let encap = *ENCAPSULATIONS.get(usize::from(at & 1))?;
         let candidates = index.checked_sub(1);
         let listed = index.checked_sub(1 + MAX_CANDIDATES);
+        let elsewhere = index.checked_sub(1 + MAX_CANDIDATES + MAX_ADDRESSES);
+        if let Some(index) = elsewhere {
+            // What is learnt on the other flows of the connection.
+            let remote = *shared.others.proven(self.index).nth(index)?;
+            let local = moving.source(shared, self, &remote)?;
+            let usable = remote.port != 0 || encap == Encap::Native;
+            return shared.new_path(&local, &remote, encap).filter(|_| usable);
+        }
         if let Some(index) = listed {
             // The list of a SYN is not authenticated until its sender has proven itself.
             let entry = shared.remote_ilist.entries().get(index)?;
@@ -279,6 +290,7 @@ impl Flow {
         let mut ping = self.message(shared, PacketType::Ping, self.version);
         ping.token = Some(self.ping.token);
         ping.ilist = Some(shared.ilist()).filter(|_| self.ping.ilist != 0);
+        ping.flow_flags = self.said();
         self.send(shared, host, &ping, &path, None, buf)
     }
 
@@ -306,12 +318,17 @@ impl Flow {
         let secret = &shared.token_secret;
         let made = || token(host, secret, self.local_id, reply.version, &reply.path);
         let mut message = self.message(shared, reply.kind, reply.version);
+        if reply.receiver != 0 {
+            message.receiver = reply.receiver;
+        }
         match reply.kind {
+            PacketType::SynAck if self.added.is_some() => message.token = Some(made()),
             PacketType::SynAck => {
                 let token = made();
                 return self.send_syn_ack(shared, host, &token, &reply.path, buf);
             }
             PacketType::Rst => message.reason = reply.reason,
+            PacketType::Nack => message.preferred = shared.preferred_for(&reply.path),
             PacketType::RsynAck => {
                 message.token = Some(made());
                 message.echo = reply.echo;
@@ -322,7 +339,11 @@ impl Flow {
             }
             _ => message.token = Some(reply.token),
         }
-        let charge = (reply.kind == PacketType::RsynAck).then_some(Charge::RsynAck);
+        let charge = match (reply.kind, self.phase) {
+            (PacketType::SynAck, Phase::SynRcvd) => Some(Charge::SynAck),
+            (PacketType::SynAck | PacketType::RsynAck, _) => Some(Charge::RsynAck),
+            _ => None,
+        };
         self.send(shared, host, &message, &reply.path, charge, buf)
     }
 

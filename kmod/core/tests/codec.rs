@@ -6,8 +6,8 @@ use eccp_core::ilist::{IList, IListEntry, MAX_ADDRESSES};
 use eccp_core::respond::version_answer;
 use eccp_core::service::{Service, TransportParams, MAX_TRANSPORT};
 use eccp_core::wire::{
-    Header, Malformed, Message, Packet, PacketType, ParseError, ProbeMark, Reason, Versions,
-    CONTROL_LEN, DATA_LEN, INNER_TCP, MAX_CONTROL, OPT_MANDATORY,
+    FlowFlags, Header, Malformed, Message, Packet, PacketType, ParseError, ProbeMark, Reason,
+    Versions, CONTROL_LEN, DATA_LEN, INNER_TCP, MAX_CONTROL, OPT_MANDATORY,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -88,6 +88,16 @@ fn message() -> impl Strategy<Value = Message> {
             other: n & 2 != 0,
             serial: n as u32,
         });
+        let flags = FlowFlags {
+            flags: ids.4,
+            number: ids.3,
+        };
+        m.flow_flags = second.1.map(|_| flags);
+        match m.kind {
+            PacketType::Syn => (m.existing_flow, m.flow_flags) = (Some(ids.2), Some(flags)),
+            PacketType::Nack => m.preferred = m.preferred.or(Some(RemoteAddr::default())),
+            _ => {}
+        }
         m
     })
 }

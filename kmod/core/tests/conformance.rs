@@ -31,7 +31,7 @@ fn outside(state: &Columns, role: Role, event: &str) -> Option<&'static str> {
         ("CLOSED", "CONNECT") if role == Role::Client => None,
         ("LISTEN", "SYN") if version == "v0" => None,
         ("LISTEN" | "CLOSED", _) => Some("there is no flow: the host's flow table answers"),
-        (_, "NACK") => Some("flows are not added, so no address of one is refused"),
+        (_, "NACK") => Some("a NACK answers the SYN of an added flow, never that of the first"),
         ("SYN_SENT", "SYN") => Some("no simultaneous open"),
         ("SYN_SENT", "LOSE_ADDRESS" | "NEW_ADDRESS") => {
             Some("a move before the SYN-ACK changes the source of the SYN, not its version")

@@ -17,6 +17,11 @@ static const struct netlink_range_validation eccp_a_move_to_ifindex_range = {
 	.max	= S32_MAX,
 };
 
+static const struct netlink_range_validation eccp_a_add_from_ifindex_range = {
+	.min	= 1ULL,
+	.max	= S32_MAX,
+};
+
 static const struct netlink_range_validation eccp_a_settings_give_up_ms_range = {
 	.min	= 1000ULL,
 	.max	= 86400000ULL,
@@ -86,7 +91,7 @@ static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX +
 };
 
 /* ECCP_CMD_SETTINGS_SET - do */
-static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_KEEPALIVE_MS + 1] = {
+static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MAX_FLOWS + 1] = {
 	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
@@ -101,6 +106,29 @@ static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_KEEPA
 	[ECCP_A_SETTINGS_MAX_HALF_OPEN] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_max_half_open_range),
 	[ECCP_A_SETTINGS_PATH_TIMEOUT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_path_timeout_ms_range),
 	[ECCP_A_SETTINGS_KEEPALIVE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_keepalive_ms_range),
+	[ECCP_A_SETTINGS_MAX_FLOWS] = NLA_POLICY_RANGE(NLA_U32, 1, 4),
+};
+
+/* ECCP_CMD_FLOW_ADD - do */
+static const struct nla_policy eccp_flow_add_nl_policy[ECCP_A_ADD_BACKUP + 1] = {
+	[ECCP_A_ADD_FLOW_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
+	[ECCP_A_ADD_FROM_IPV4] = { .type = NLA_BE32, },
+	[ECCP_A_ADD_FROM_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[ECCP_A_ADD_FROM_IFINDEX] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_add_from_ifindex_range),
+	[ECCP_A_ADD_REMOTE_IPV4] = { .type = NLA_BE32, },
+	[ECCP_A_ADD_REMOTE_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[ECCP_A_ADD_REMOTE_PORT] = { .type = NLA_BE16, },
+	[ECCP_A_ADD_BACKUP] = { .type = NLA_FLAG, },
+};
+
+/* ECCP_CMD_FLOW_REMOVE - do */
+static const struct nla_policy eccp_flow_remove_nl_policy[ECCP_A_FLOW_REF_FLOW_ID + 1] = {
+	[ECCP_A_FLOW_REF_FLOW_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
+};
+
+/* ECCP_CMD_FLOW_PREFER - do */
+static const struct nla_policy eccp_flow_prefer_nl_policy[ECCP_A_FLOW_REF_FLOW_ID + 1] = {
+	[ECCP_A_FLOW_REF_FLOW_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
 };
 
 /* Ops table for eccp */
@@ -150,13 +178,34 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd		= ECCP_CMD_SETTINGS_SET,
 		.doit		= eccp_nl_settings_set_doit,
 		.policy		= eccp_settings_set_nl_policy,
-		.maxattr	= ECCP_A_SETTINGS_KEEPALIVE_MS,
+		.maxattr	= ECCP_A_SETTINGS_MAX_FLOWS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd	= ECCP_CMD_STATS_GET,
 		.doit	= eccp_nl_stats_get_doit,
 		.flags	= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_FLOW_ADD,
+		.doit		= eccp_nl_flow_add_doit,
+		.policy		= eccp_flow_add_nl_policy,
+		.maxattr	= ECCP_A_ADD_BACKUP,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_FLOW_REMOVE,
+		.doit		= eccp_nl_flow_remove_doit,
+		.policy		= eccp_flow_remove_nl_policy,
+		.maxattr	= ECCP_A_FLOW_REF_FLOW_ID,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_FLOW_PREFER,
+		.doit		= eccp_nl_flow_prefer_doit,
+		.policy		= eccp_flow_prefer_nl_policy,
+		.maxattr	= ECCP_A_FLOW_REF_FLOW_ID,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

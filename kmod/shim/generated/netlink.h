@@ -22,6 +22,9 @@ int eccp_nl_flow_move_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_settings_get_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_settings_set_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_flow_add_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_flow_remove_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_flow_prefer_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	ECCP_NLGRP_EVENTS,

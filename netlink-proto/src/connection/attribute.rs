@@ -20,6 +20,8 @@ attributes! {
         4 "priority" Priority(u8),
         #[doc = "To be used only when no other address works."]
         5 "backup" Backup(Flag),
+        #[doc = "Traffic over it costs money."]
+        6 "metered" Metered(Flag),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Address {
     pub priority: Option<u8>,
     /// To be used only when no other address works.
     pub backup: bool,
+    /// Traffic over it costs money.
+    pub metered: bool,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
 }
@@ -36,6 +38,7 @@ impl From<Vec<AddressAttribute>> for Address {
                 AddressAttribute::Port(value) => address.port = Some(value.0),
                 AddressAttribute::Priority(value) => address.priority = Some(value),
                 AddressAttribute::Backup(_) => address.backup = true,
+                AddressAttribute::Metered(_) => address.metered = true,
                 AddressAttribute::Other(other) => address.other.push(other),
             }
         }

@@ -66,6 +66,10 @@ attributes! {
         27 "moves" Moves(u32),
         #[doc = "Reason of the last move, or of the event that carries this flow."]
         28 "reason" Reason(Reason),
+        #[doc = "The flow carries the data that this host sends."]
+        29 "active" Active(Flag),
+        #[doc = "One side wants the flow to carry data only when no other can."]
+        30 "backup" Backup(Flag),
     }
 }
 
@@ -82,5 +86,35 @@ attributes! {
         4 "to-ifindex" ToIfindex(u32),
         #[doc = "Version of the local address that the move was given."]
         5 "version" Version(u64),
+    }
+}
+
+attributes! {
+    /// A request to add a flow, and its answer.
+    pub enum AddAttribute, set "add" {
+        #[doc = "In a request, the local ID of any flow of the connection; in an answer, that of the new flow."]
+        1 "flow-id" FlowId(u64),
+        #[doc = "Local IPv4 address of the new flow."]
+        2 "from-ipv4" FromIpv4(Ipv4Addr),
+        #[doc = "Local IPv6 address of the new flow."]
+        3 "from-ipv6" FromIpv6(Ipv6Addr),
+        #[doc = "Interface of the new flow; the kernel selects the address."]
+        4 "from-ifindex" FromIfindex(u32),
+        #[doc = "IPv4 address of the peer to ask first."]
+        5 "remote-ipv4" RemoteIpv4(Ipv4Addr),
+        #[doc = "IPv6 address of the peer to ask first."]
+        6 "remote-ipv6" RemoteIpv6(Ipv6Addr),
+        #[doc = "UDP port of ECCP at that address, if it is not that of this namespace."]
+        7 "remote-port" RemotePort(Port),
+        #[doc = "The flow is to carry data only when no other can."]
+        8 "backup" Backup(Flag),
+    }
+}
+
+attributes! {
+    /// The name of a flow in a request.
+    pub enum FlowRefAttribute, set "flow-ref" {
+        #[doc = "Local ID of a flow."]
+        1 "flow-id" FlowId(u64),
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Flows, and requests to move them.
+//! Flows, and requests to add, move and remove them.
 
 mod attribute;
 mod service;
@@ -7,12 +7,13 @@ mod target;
 
 use std::net::IpAddr;
 
-pub use attribute::{FlowAttribute, MoveAttribute};
+pub use attribute::{AddAttribute, FlowAttribute, FlowRefAttribute, MoveAttribute};
 use netlink_packet_core::DefaultNla;
 pub use service::Service;
 pub use target::Target;
 
 use crate::constants::{Encap, FlowState, Reason};
+use crate::value::{Flag, Port};
 
 /// One end of a path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,8 +71,48 @@ pub struct Flow {
     pub moves: Option<u32>,
     /// Reason of the last move, or of the event that carries this flow.
     pub reason: Option<Reason>,
+    /// It carries the data that this host sends.
+    pub active: bool,
+    /// One side wants it to carry data only when no other flow can.
+    pub backup: bool,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
+}
+
+/// A flow to be added to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addition {
+    /// Where it starts on this host.
+    pub from: Target,
+    /// Address of the peer to ask first, and its UDP port if it is not the usual one.
+    pub remote: Option<(IpAddr, Option<u16>)>,
+    /// It is to carry data only when no other flow can.
+    pub backup: bool,
+}
+
+impl Addition {
+    /// The attributes of a request for the connection of the flow with local ID `id`.
+    pub(crate) fn attributes(&self, id: u64) -> Vec<AddAttribute> {
+        let mut list = vec![
+            AddAttribute::FlowId(id),
+            match self.from {
+                Target::Address(IpAddr::V4(address)) => AddAttribute::FromIpv4(address),
+                Target::Address(IpAddr::V6(address)) => AddAttribute::FromIpv6(address),
+                Target::Interface(index) => AddAttribute::FromIfindex(index),
+            },
+        ];
+        if let Some((address, port)) = self.remote {
+            list.push(match address {
+                IpAddr::V4(address) => AddAttribute::RemoteIpv4(address),
+                IpAddr::V6(address) => AddAttribute::RemoteIpv6(address),
+            });
+            list.extend(port.map(|port| AddAttribute::RemotePort(Port(port))));
+        }
+        if self.backup {
+            list.push(AddAttribute::Backup(Flag));
+        }
+        list
+    }
 }
 
 impl From<Vec<FlowAttribute>> for Flow {
@@ -116,6 +157,8 @@ impl Flow {
             A::TxBytes(value) => self.tx_bytes = Some(value),
             A::Moves(value) => self.moves = Some(value),
             A::Reason(value) => self.reason = Some(value),
+            A::Active(_) => self.active = true,
+            A::Backup(_) => self.backup = true,
             A::Other(other) => self.other.push(other),
         }
     }

@@ -35,5 +35,7 @@ attributes! {
         13 "path-timeout-ms" PathTimeoutMs(u32),
         #[doc = "How often an idle connection asks whether its path answers; 0 never."]
         14 "keepalive-ms" KeepaliveMs(u32),
+        #[doc = "Flows of a connection."]
+        15 "max-flows" MaxFlows(u32),
     }
 }

@@ -31,7 +31,8 @@ impl SettingsAttribute {
             | S::MaxConnections(value)
             | S::MaxHalfOpen(value)
             | S::PathTimeoutMs(value)
-            | S::KeepaliveMs(value) => value.to_string(),
+            | S::KeepaliveMs(value)
+            | S::MaxFlows(value) => value.to_string(),
             S::Other(other) => format!("unknown-{}", other.kind()),
         }
     }
@@ -65,6 +66,7 @@ impl SettingsAttribute {
             "max-half-open" => S::MaxHalfOpen(number()?),
             "path-timeout-ms" => S::PathTimeoutMs(number()?),
             "keepalive-ms" => S::KeepaliveMs(number()?),
+            "max-flows" => S::MaxFlows(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(

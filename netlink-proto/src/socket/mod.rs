@@ -5,12 +5,14 @@
 //! what each system call does.
 
 mod address;
+mod flows;
 mod info;
 mod listener;
 mod options;
 mod stream;
 
 pub use address::{Address, AddressError};
+pub use flows::SocketFlow;
 pub use info::SocketInfo;
 pub use listener::Listener;
 pub use stream::{Builder, Stream};
@@ -25,6 +27,27 @@ pub const ECCP_INFO: i32 = 1;
 pub const ECCP_MOVE: i32 = 2;
 /// Option that sets the pre-shared key.
 pub const ECCP_PSK: i32 = 3;
+/// Option that reads all flows of the connection.
+pub const ECCP_FLOWS: i32 = 4;
+/// Option that adds a flow.
+pub const ECCP_FLOW_ADD: i32 = 5;
+/// Option that removes a flow.
+pub const ECCP_FLOW_REMOVE: i32 = 6;
+/// Option that moves a flow.
+pub const ECCP_FLOW_MOVE: i32 = 7;
+/// Option that chooses the flow that carries data.
+pub const ECCP_FLOW_PREFER: i32 = 8;
+/// Most flows of a connection.
+pub const ECCP_MAX_FLOWS: usize = 4;
+/// The options about flows and their limit, by their names in the header.
+pub const FLOW_OPTIONS: [(&str, i32); 6] = [
+    ("ECCP_FLOWS", ECCP_FLOWS),
+    ("ECCP_FLOW_ADD", ECCP_FLOW_ADD),
+    ("ECCP_FLOW_REMOVE", ECCP_FLOW_REMOVE),
+    ("ECCP_FLOW_MOVE", ECCP_FLOW_MOVE),
+    ("ECCP_FLOW_PREFER", ECCP_FLOW_PREFER),
+    ("ECCP_MAX_FLOWS", ECCP_MAX_FLOWS as i32),
+];
 /// Bytes in a pre-shared key.
 pub const ECCP_PSK_LEN: usize = 32;
 /// Shortest address that the kernel accepts.

@@ -9,7 +9,7 @@ use super::info::{self, SocketInfo};
 use super::{ECCP_INFO, ECCP_MOVE, ECCP_PSK, ECCP_PSK_LEN, SOL_ECCP};
 use crate::flow::Target;
 
-fn set(fd: impl AsFd, option: i32, value: &[u8]) -> io::Result<()> {
+pub(super) fn set(fd: impl AsFd, option: i32, value: &[u8]) -> io::Result<()> {
     // SAFETY: the pointer and the length are those of a live slice, which the
     // kernel only reads.
     let result = unsafe {

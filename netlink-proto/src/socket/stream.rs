@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustix::net::sockopt::{set_socket_timeout, socket_error, Timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use super::{options, Address, Listener, SocketInfo, AF_ECCP, ECCP_PSK_LEN};
-use crate::flow::Target;
+use super::{flows, options, Address, Listener, SocketFlow, SocketInfo, AF_ECCP, ECCP_PSK_LEN};
+use crate::flow::{Addition, Target};
 
 /// A socket that is neither connected nor listening yet.
 #[derive(Debug)]
@@ -117,6 +117,31 @@ impl Stream {
     /// Starts to move the flow to another address of this host.
     pub fn move_to(&self, target: Target) -> io::Result<()> {
         options::move_to(&self.fd, target)
+    }
+
+    /// All flows of the connection; the one that carries data comes first.
+    pub fn flows(&self) -> io::Result<Vec<SocketFlow>> {
+        flows::flows(&self.fd)
+    }
+
+    /// Starts to add a flow.
+    pub fn add_flow(&self, addition: &Addition) -> io::Result<()> {
+        flows::add(&self.fd, addition)
+    }
+
+    /// Starts to move the flow with local ID `id`.
+    pub fn move_flow(&self, id: u64, target: Target) -> io::Result<()> {
+        flows::move_flow(&self.fd, id, target)
+    }
+
+    /// Removes the flow with local ID `id`, which is one of several.
+    pub fn remove_flow(&self, id: u64) -> io::Result<()> {
+        flows::remove(&self.fd, id)
+    }
+
+    /// Sends data along the flow with local ID `id`, until it loses its path.
+    pub fn prefer_flow(&self, id: u64) -> io::Result<()> {
+        flows::prefer(&self.fd, id)
     }
 
     /// Ends one or both directions.

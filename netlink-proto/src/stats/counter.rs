@@ -136,5 +136,13 @@ values! {
         64 "path-failovers" PathFailovers,
         #[doc = "Moves back to a preferred path that answers again."]
         65 "path-returns" PathReturns,
+        #[doc = "Flows that were added to a connection, from either side."]
+        66 "flows-added" FlowsAdded,
+        #[doc = "Flows that a peer asked for and that this host refused, or wanted elsewhere."]
+        67 "flows-refused" FlowsRefused,
+        #[doc = "Requests to add, remove or prefer a flow that were refused here."]
+        68 "refused-flows" RefusedFlows,
+        #[doc = "Times that the data of a connection took another flow."]
+        69 "carrier-changes" CarrierChanges,
     }
 }

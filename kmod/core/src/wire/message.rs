@@ -7,9 +7,9 @@ use super::super::ilist::IList;
 use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
-    Writer, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_PREFERRED,
-    OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
-    TOKEN_LEN,
+    FlowFlags, Writer, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_KEY, OPT_MAC,
+    OPT_NEW_FLOW, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN,
+    OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
 };
 use super::INNER_NONE;
 
@@ -32,6 +32,8 @@ pub enum Reason {
     Prohibited,
     /// The flow was closed before.
     Closed,
+    /// The flow is not needed any more; the connection goes on with its others.
+    Removed,
     /// A number that this version does not know.
     Other(u8),
 }
@@ -47,6 +49,7 @@ impl Reason {
             Self::TimedOut => 4,
             Self::Prohibited => 5,
             Self::Closed => 6,
+            Self::Removed => 7,
             Self::Other(number) => number,
         }
     }
@@ -61,6 +64,7 @@ impl Reason {
             4 => Self::TimedOut,
             5 => Self::Prohibited,
             6 => Self::Closed,
+            7 => Self::Removed,
             other => Self::Other(other),
         }
     }
@@ -166,6 +170,8 @@ pub struct Message {
     pub versions: Option<Versions>,
     /// Challenge of the RSYN that is answered.
     pub echo: Option<[u8; TOKEN_LEN]>,
+    /// What the sender says about the flow.
+    pub flow_flags: Option<FlowFlags>,
     /// Token or challenge.
     pub token: Option<[u8; TOKEN_LEN]>,
     /// What a ping probes.
@@ -206,6 +212,7 @@ impl Message {
             reason: None,
             versions: None,
             echo: None,
+            flow_flags: None,
             token: None,
             probe: None,
         }
@@ -281,6 +288,10 @@ impl Message {
         }
         if let Some(probe) = &self.probe {
             out.option(OPT_PROBE, &[&probe.to_bytes()])?;
+        }
+        if let Some(said) = &self.flow_flags {
+            let number = said.number.to_be_bytes();
+            out.option(OPT_FLOW_FLAGS, &[&[said.flags], &number])?;
         }
         Ok(())
     }

@@ -35,6 +35,8 @@ pub const OPT_RECORD: u8 = 0x0b;
 pub const OPT_ECHO: u8 = 0x0c;
 /// What a ping probes: flags, reserved byte, 4-byte number.
 pub const OPT_PROBE: u8 = 0x16;
+/// Flags of a flow and the number of the request that carries them: 1 byte and 8.
+pub const OPT_FLOW_FLAGS: u8 = 0x0d;
 /// MAC over everything before its value; always last.
 pub const OPT_MAC: u8 = 0x8f;
 
@@ -44,6 +46,20 @@ pub const TOKEN_LEN: usize = 16;
 pub const MAC_LEN: usize = 16;
 
 const ENTRY_HEAD: usize = 6;
+
+/// Flag of a flow: it is to carry data only when no other can.
+pub const FLOW_BACKUP: u8 = 1;
+/// Flag of a flow: its sender sends data along it from now on, and asks for the peer's there.
+pub const FLOW_ACTIVE: u8 = 2;
+
+/// What the sender says about a flow. Unknown flags are ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FlowFlags {
+    /// [`FLOW_BACKUP`], [`FLOW_ACTIVE`].
+    pub flags: u8,
+    /// Grows with each request of the sender on the connection, so that an old one can be told.
+    pub number: u64,
+}
 
 /// Reads values from the front of a byte string.
 #[derive(Clone, Copy)]
@@ -133,6 +149,14 @@ pub(super) fn parse_ilist(value: &[u8]) -> Result<IList, Malformed> {
         }
     }
     Ok(list)
+}
+
+pub(super) fn parse_flow_flags(value: &[u8]) -> Result<FlowFlags, Malformed> {
+    let [flags, number @ ..]: [u8; 9] = value.try_into().map_err(|_| Malformed::OptionValue)?;
+    Ok(FlowFlags {
+        flags,
+        number: u64::from_be_bytes(number),
+    })
 }
 
 pub(super) fn parse_remote(value: &[u8]) -> Result<RemoteAddr, Malformed> {

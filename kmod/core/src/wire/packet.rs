@@ -5,9 +5,10 @@ use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, COMMON_LEN};
 use super::message::{Message, ProbeMark, Reason, Versions};
 use super::option::{
-    parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_ILIST,
-    OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_PROBE, OPT_REASON,
-    OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
+    parse_flow_flags, parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_ECHO,
+    OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW,
+    OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT,
+    OPT_VERSIONS,
 };
 use super::{Malformed, ParseError};
 
@@ -123,6 +124,7 @@ impl<'a> Packet<'a> {
             OPT_VERSIONS => message.versions = Some(Versions::new(value).ok_or(BAD)?),
             OPT_ECHO => message.echo = Some(exact(value)?),
             OPT_PROBE => message.probe = Some(ProbeMark::from_bytes(exact(value)?)),
+            OPT_FLOW_FLAGS => message.flow_flags = Some(parse_flow_flags(value)?),
             OPT_TOKEN => {
                 message.token = Some(exact(value)?);
                 self.bound = self.bound.min(at);
@@ -142,10 +144,14 @@ impl<'a> Packet<'a> {
         let m = &self.message;
         let complete = match m.kind {
             PacketType::Syn if m.receiver == 0 => m.service.is_some() && m.key.is_some(),
-            PacketType::SynAck => m.key.is_some() && m.token.is_some(),
-            PacketType::Ack | PacketType::RsynAck | PacketType::Ping | PacketType::Pong => {
-                m.token.is_some()
-            }
+            PacketType::Syn => m.existing_flow.is_some() && m.flow_flags.is_some(),
+            PacketType::Nack => m.preferred.is_some(),
+            // The key is missing in the answer to a SYN that adds a flow.
+            PacketType::SynAck
+            | PacketType::Ack
+            | PacketType::RsynAck
+            | PacketType::Ping
+            | PacketType::Pong => m.token.is_some(),
             PacketType::Version => m.versions.is_some(),
             PacketType::Reset => m.token.is_some(),
             _ => true,

@@ -3,7 +3,7 @@
 #![allow(dead_code)] // Each test file uses a part of it.
 
 use eccp_core::address::{IpAddr128, LocalAddress, Path, RemoteAddr, RxInfo};
-use eccp_core::connection::{Connect, Connection};
+use eccp_core::connection::{AddFlow, Connect, Connection};
 use eccp_core::event::{Command, Discard, Event, FlowIndex, Refused};
 use eccp_core::flow::{Flow, FlowState};
 use eccp_core::service::{Service, TransportParams};
@@ -242,5 +242,53 @@ impl Pair {
     pub fn events(&mut self, host: usize) -> Vec<Event> {
         let node = &mut self.nodes[host];
         std::iter::from_fn(|| node.conn.poll_event()).collect()
+    }
+}
+
+impl Pair {
+    /// Adds a flow from a local address of `host`, without carrying any packet.
+    pub fn add(&mut self, host: usize, request: AddFlow) -> Result<FlowIndex, Refused> {
+        let node = &mut self.nodes[host];
+        node.conn.add_flow(&mut node.host, &request)
+    }
+
+    /// Two hosts with two addresses each and two flows: the second between the second addresses.
+    pub fn with_two_flows(settings: Settings) -> Self {
+        let both = |host| vec![addr(host, 1), addr(host, 2)];
+        let mut pair = Self::with(settings, both(CLIENT), both(SERVER));
+        pair.connect();
+        pair.settle();
+        pair.add(CLIENT, from(addr(CLIENT, 2))).expect("a flow");
+        pair.settle();
+        pair.advance(Duration::from_secs(1));
+        pair.settle();
+        for host in [CLIENT, SERVER] {
+            assert_eq!(pair.state_of(host, SECOND), FlowState::Established);
+            pair.events(host);
+        }
+        pair
+    }
+
+    pub fn state_of(&self, host: usize, flow: FlowIndex) -> FlowState {
+        let flow = self.conn(host).flow(flow);
+        flow.map_or(FlowState::Closed, Flow::state)
+    }
+
+    /// The flow that carries data, and where it leads.
+    pub fn carrier(&self, host: usize) -> Option<(FlowIndex, IpAddr128)> {
+        let carrier = self.conn(host).carrier()?;
+        Some((carrier.flow, carrier.path.remote))
+    }
+}
+
+/// The flow that was added first.
+pub const SECOND: FlowIndex = FlowIndex(1);
+
+/// A flow from an address to wherever the core thinks best.
+pub fn from(from: LocalAddress) -> AddFlow {
+    AddFlow {
+        from,
+        to: None,
+        backup: false,
     }
 }

@@ -6,6 +6,7 @@ use crate::roster::Scenario;
 mod attack;
 mod connections;
 mod failover;
+mod flows;
 mod lifecycle;
 mod moves;
 mod netlink;
@@ -22,6 +23,7 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     moves::TABLE,
     failover::TABLE,
     outages::TABLE,
+    flows::TABLE,
     connections::TABLE,
     permission::TABLE,
     netlink::TABLE,
