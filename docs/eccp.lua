@@ -19,13 +19,14 @@ local OPTIONS = {
   [0x85] = "Token", [0x86] = "Preferred address", [0x87] = "New flow ID",
   [0x88] = "Existing flow ID", [0x09] = "Reason", [0x0a] = "Versions", [0x0b] = "Record",
   [0x0c] = "Echo",
+  [0x0d] = "Flow flags",
   [0x16] = "Probe",
   [0x8f] = "MAC",
 }
 
 local REASONS = {
   [1] = "no service", [2] = "busy", [3] = "aborted", [4] = "timed out",
-  [5] = "prohibited", [6] = "closed",
+  [5] = "prohibited", [6] = "closed", [7] = "removed",
 }
 
 local eccp = Proto("eccp", "Endpoint Connection Control Protocol")

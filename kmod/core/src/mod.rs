@@ -18,6 +18,7 @@ pub mod wire;
 // What the host gives and what it is told.
 pub mod event;
 pub mod host;
+pub mod rule;
 pub mod settings;
 pub mod time;
 

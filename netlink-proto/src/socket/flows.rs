@@ -140,8 +140,10 @@ pub(super) fn flows(fd: impl AsFd) -> io::Result<Vec<SocketFlow>> {
         return Err(io::Error::last_os_error());
     }
     let written = bytes.get(..length as usize).unwrap_or(&bytes);
-    let (entries, _) = written.as_chunks::<LEN>();
-    Ok(entries.iter().map(SocketFlow::from_bytes).collect())
+    let entries = written
+        .chunks_exact(LEN)
+        .filter_map(|entry| entry.try_into().ok());
+    Ok(entries.map(SocketFlow::from_bytes).collect())
 }
 
 /// Bytes of `struct eccp_flow_add`.
