@@ -486,4 +486,24 @@ proptest! {
             prop_assert_eq!(was.get(name), is.get(name), "unreported difference at {}", name);
         }
     }
+    #[test]
+    fn loops_do_not_depend_on_the_number_of_threads(net in network_of(true)) {
+        let answer = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.expect("threads").install(|| {
+                let (_, mut plane) = compile(&net);
+                let found = loops(&mut plane);
+                let cycles: Vec<_> = found
+                    .cycles
+                    .iter()
+                    .flat_map(|c| &c.starts)
+                    .map(|s| (s.port, packets(&plane, s.once), packets(&plane, s.forever)))
+                    .collect();
+                let forever: Vec<_> =
+                    found.forever.iter().map(|(p, s)| (*p, packets(&plane, *s))).collect();
+                (cycles, forever, found.more)
+            })
+        };
+        prop_assert_eq!(answer(1), answer(3));
+    }
 }

@@ -13,9 +13,9 @@ fuzz_target!(|data: &[u8]| {
         std::fs::write(folder.path().join(name), bytes).expect("a file");
     };
     write("a.tf", &[b"12$a$1$0$0$\n#\n", rules].concat());
-    if !topology.is_empty() {
-        write("topology.tf", topology);
-    }
+    write("stages", b"2\n");
+    write("port_map.txt", b"$a\nge1:100001\nge2:100002\n");
+    write("topology.tf", &[b"12$link$1$0$0$\n#\n", topology].concat());
     for honour_fwd_masks in [false, true] {
         let options = Options {
             honour_fwd_masks,

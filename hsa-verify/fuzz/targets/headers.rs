@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data) {
         for layout in [Layout::stanford(), openflow::layout()] {
             let mut space = Space::new(layout.length as usize);
-            if let Ok(set) = parse_expression(&mut space, &layout, text) {
+            if let Ok(set) = parse_expression(text, &layout, &mut space) {
                 assert_eq!(set.is_empty(), space.sample(set).is_none());
             }
         }

@@ -40,6 +40,7 @@ const TOP_NONE: &[&str] = &[
     "hw-module",
     "ip bgp",
     "ip cef",
+    "ip default-gateway",
     "ip classless",
     "ip dhcp",
     "ip dns",

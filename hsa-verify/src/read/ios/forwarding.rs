@@ -8,7 +8,7 @@ use super::route::{Hop, Route};
 use super::switching::Switching;
 use super::{IosBox, NoteKind};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A port with the VLAN that a packet has there before the port takes the tag off.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,10 +54,8 @@ impl<'a> Fib<'a> {
     }
 }
 
-/// How many routes a next hop may be resolved through.
-const MAX_RECURSION: usize = 8;
-/// How many places one next hop may lead to.
-const MAX_TARGETS: usize = 1024;
+/// How many further next hops one may be resolved through.
+const MAX_RECURSION: usize = 256;
 
 /// Resolves hops of one box.
 pub struct Resolver<'a> {
@@ -76,7 +74,10 @@ impl Resolver<'_> {
     /// several hops.
     pub fn resolve(&self, hop: &Hop, vrf: Option<&str>) -> Vec<Target> {
         let mut targets = Vec::new();
-        self.resolve_at(hop, vrf, None, 0, &mut targets);
+        self.resolve_at(hop, vrf, None, &mut BTreeSet::new(), &mut targets);
+        if targets.is_empty() {
+            targets.push(Target::Lost("next hop resolves through itself".to_owned()));
+        }
         targets
     }
 
@@ -85,7 +86,7 @@ impl Resolver<'_> {
         hop: &Hop,
         vrf: Option<&str>,
         toward: Option<u32>,
-        depth: usize,
+        seen: &mut BTreeSet<(Option<String>, u32)>,
         targets: &mut Vec<Target>,
     ) {
         let target = match hop {
@@ -97,9 +98,14 @@ impl Resolver<'_> {
             Hop::Interface { interface, via } => self.exit(interface, via.or(toward)),
             Hop::Via { via, vrf: other } => {
                 let vrf = other.as_deref().or(vrf);
-                let fib = self.fibs.get(&vrf.map(str::to_owned));
+                let table = vrf.map(str::to_owned);
+                let fib = self.fibs.get(&table);
+                // What an address leads to is worked out once.
+                if !seen.insert((table, *via)) {
+                    return;
+                }
                 match fib.and_then(|f| f.lookup(*via)) {
-                    _ if depth == MAX_RECURSION || targets.len() >= MAX_TARGETS => {
+                    _ if seen.len() > MAX_RECURSION => {
                         let why = "next hop resolves through too many routes";
                         Target::Lost(why.to_owned())
                     }
@@ -108,7 +114,7 @@ impl Resolver<'_> {
                         let used = if first { 1 } else { route.hops.len() };
                         for hop in &route.hops[..used] {
                             // The next hop's address stays the one to look up as a neighbour.
-                            self.resolve_at(hop, vrf, Some(*via), depth + 1, targets);
+                            self.resolve_at(hop, vrf, Some(*via), seen, targets);
                         }
                         return;
                     }

@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const PORT: usize = 0;
 const FIB: usize = 1;
-const MAX_RECURSION: usize = 8;
+/// How many further next hops one may be resolved through.
+const MAX_RECURSION: usize = 256;
 
 struct Builder<'a> {
     network: &'a mut Network,
@@ -79,7 +80,7 @@ pub fn add_box(
     Ok(builder.notes)
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     fn rule(&mut self, table: usize, rule: Rule) {
         self.network.devices[self.device.0 as usize].tables[table]
             .rules
@@ -334,44 +335,45 @@ impl Builder<'_> {
     }
 
     /// Connected networks, own addresses and static routes, where no table is shown.
-    fn implied_routes(&mut self, instance: Option<&String>) -> Vec<(&'static str, Route)> {
+    fn implied_routes(&mut self, instance: Option<&String>) -> Vec<(&'a str, Route)> {
+        let junos = self.junos;
         let mut routes = Vec::new();
-        for unit in self
-            .junos
+        for unit in junos
             .units
             .values()
             .filter(|u| u.instance.as_ref() == instance && !u.down)
         {
             for &(addr, len) in &unit.addresses {
                 let (name, instance) = (unit.name.clone(), instance.cloned());
+                let (file, line) = (unit.origin.0.as_str(), unit.origin.1);
                 let own = Route {
                     prefix: addr,
                     len: 32,
                     hops: vec![Hop::Deliver],
-                    line: 0,
+                    line,
                     instance: instance.clone(),
                 };
-                routes.push(("", own));
+                routes.push((file, own));
                 let prefix = addr & len_mask(len);
                 routes.push((
-                    "",
+                    file,
                     Route {
                         prefix,
                         len,
                         hops: vec![Hop::Unit(name)],
-                        line: 0,
+                        line,
                         instance,
                     },
                 ));
             }
         }
-        let statics = &self.junos.static_routes.1;
+        let (file, statics) = &junos.static_routes;
         routes.extend(
             statics
                 .iter()
                 .filter(|r| r.instance.as_ref() == instance)
                 .cloned()
-                .map(|r| ("", r)),
+                .map(|r| (file.as_str(), r)),
         );
         if !routes.is_empty() {
             let what = "no route table shown: connected and static routes of the configuration";
@@ -388,10 +390,13 @@ impl Builder<'_> {
     ) -> Effect {
         let mut outputs = Vec::new();
         let mut delivered = false;
-        let mut pending: Vec<(Hop, usize)> = hops.iter().map(|h| (h.clone(), 0)).collect();
+        let mut pending: Vec<Hop> = hops.to_vec();
+        // What an address leads to is worked out once.
+        let mut seen: BTreeSet<u32> = BTreeSet::new();
         let table = self.egress() as u32;
-        while let Some((hop, depth)) = pending.pop() {
+        while let Some(hop) = pending.pop() {
             match hop {
+                Hop::Via(addr) if !seen.insert(addr) => {}
                 Hop::Deliver => delivered = true,
                 Hop::Drop => {}
                 Hop::Unit(unit) => {
@@ -432,8 +437,8 @@ impl Builder<'_> {
                     let found = (0..=32u8)
                         .rev()
                         .find_map(|len| lookup.get(&(addr & len_mask(len), len)));
-                    match found.filter(|_| depth < MAX_RECURSION) {
-                        Some(hops) => pending.extend(hops.iter().map(|h| (h.clone(), depth + 1))),
+                    match found.filter(|_| seen.len() <= MAX_RECURSION) {
+                        Some(hops) => pending.extend(hops.iter().cloned()),
                         None => {
                             let what = "no route to a next hop: dropped";
                             self.notes.of_box(NoteKind::Assumed, what, &self.junos.name);
