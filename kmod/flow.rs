@@ -77,7 +77,8 @@ impl Flow {
         index: FlowIndex,
         connection: &Arc<Connection>,
     ) -> Result<Arc<Self>> {
-        let flow = Self::build(id, index, connection, Side::Own(Endpoint::new(id)?))?;
+        let endpoint = Endpoint::new(id, connection.carries_datagrams())?;
+        let flow = Self::build(id, index, connection, Side::Own(endpoint))?;
         flow.endpoint().own(&flow);
         Ok(flow)
     }

@@ -7,8 +7,11 @@ use crate::{
     control::counters::{Count, Counters},
     flow::Flow,
     kernel_objects::{crypto::now, net::NetRef, work},
-    proto::{address::LocalAddress, limit::TokenBucket, service::Service, settings::Settings},
-    socket::listener::Listener,
+    proto::{
+        address::LocalAddress, limit::TokenBucket, service::Service, settings::Settings,
+        time::Duration,
+    },
+    socket::{datagram::Peers, listener::Listener},
 };
 use kernel::{
     new_mutex,
@@ -27,6 +30,10 @@ pub(crate) struct Config {
     pub(crate) max_connections: u32,
     /// Most connections whose set-up the client has not completed.
     pub(crate) max_half_open: u32,
+    /// Most peers of a datagram socket that is not connected.
+    pub(crate) max_datagram_peers: u32,
+    /// How long such a socket keeps a peer that nothing passes to or from.
+    pub(crate) datagram_idle: Duration,
 }
 
 impl Config {
@@ -34,6 +41,8 @@ impl Config {
         core: Settings::DEFAULT,
         max_connections: 65_536,
         max_half_open: 1024,
+        max_datagram_peers: 1024,
+        datagram_idle: Duration::from_secs(60),
     };
 }
 
@@ -179,17 +188,29 @@ impl Net {
         crate::remotes().has(self.raw, remote_id)
     }
 
-    /// The listener of a service.
-    pub(crate) fn listener(&self, service: &Service) -> Option<Arc<Listener>> {
+    /// The listener of a service for flows with an inner protocol.
+    pub(crate) fn listener(&self, service: &Service, inner: u8) -> Option<Arc<Listener>> {
         let listeners = self.listeners.lock();
-        listeners.iter().find(|l| l.service == *service).cloned()
+        listeners
+            .iter()
+            .find(|l| l.service == *service && l.inner() == inner)
+            .cloned()
     }
 
     /// Reserves a service for a socket. A port of zero takes any free one. Errors: EADDRINUSE,
-    /// ENOMEM.
-    pub(crate) fn reserve(&self, service: Service) -> Result<Arc<Listener>> {
+    /// ENOMEM. With `peers` it is one of datagrams; streams and datagrams do not get in each
+    /// other's way.
+    pub(crate) fn reserve(
+        &self,
+        service: Service,
+        peers: Option<Arc<Peers>>,
+    ) -> Result<Arc<Listener>> {
         let mut listeners = self.listeners.lock();
-        let taken = |s: &Service| listeners.iter().any(|l| l.service == *s);
+        let taken = |s: &Service| {
+            listeners
+                .iter()
+                .any(|l| l.service == *s && l.peers.is_some() == peers.is_some())
+        };
         let service = if service == Service::Port(0) {
             EPHEMERAL
                 .map(Service::Port)
@@ -200,7 +221,7 @@ impl Net {
         } else {
             service
         };
-        let listener = Listener::new(service)?;
+        let listener = Listener::new(service, peers)?;
         listeners.push(listener.clone(), GFP_KERNEL)?;
         Ok(listener)
     }

@@ -70,6 +70,8 @@ pub struct ConnectionView {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    carries: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     primary_flow: Option<String>,
@@ -97,6 +99,7 @@ impl ConnectionView {
         ConnectionView {
             id: connection.id.map(amount::id),
             role: connection.role.map(|role| role.to_string()),
+            carries: connection.carries.map(|carries| carries.to_string()),
             service: connection.service.map(|service| service.to_string()),
             primary_flow: connection.primary_flow.map(amount::id),
             flows: connection.flows,
@@ -132,6 +135,9 @@ impl ConnectionView {
 impl Show for ConnectionView {
     fn text(&self) -> String {
         let mut text = format!("{} {}", self.id(), self.what());
+        if let Some(carries) = &self.carries {
+            text.push_str(&format!(" {carries}"));
+        }
         if let Some(flows) = self.flows {
             text.push_str(&format!(" flows {flows}"));
         }
@@ -189,12 +195,13 @@ pub fn run(command: &ConnectionCommand, output: &mut Output) -> Result<(), Failu
 mod tests {
     use super::*;
     use eccp_netlink::flow::Service;
-    use eccp_netlink::Role;
+    use eccp_netlink::{Carries, Role};
 
     fn sample() -> Connection {
         Connection {
             id: Some(0x77),
             role: Some(Role::Client),
+            carries: Some(Carries::Datagrams),
             service: Some(Service::Port(5000)),
             primary_flow: Some(0xa1),
             flows: Some(1),
@@ -221,7 +228,7 @@ mod tests {
     #[test]
     fn a_connection_is_shown_with_the_addresses_of_both_sides() {
         insta::assert_snapshot!(ConnectionView::new(&sample()).text(), @r"
-        0000000000000077 client of service 5000 flows 1 primary 00000000000000a1 psk uid 0
+        0000000000000077 client of service 5000 datagrams flows 1 primary 00000000000000a1 psk uid 0
             local (version 2): 192.0.2.7, 2001:db8::7 port 4433 backup
             remote (version 0): no addresses announced
         ");
@@ -230,6 +237,6 @@ mod tests {
     #[test]
     fn the_keys_of_json_are_stable() {
         let json = serde_json::to_string(&ConnectionView::new(&sample())).unwrap();
-        insta::assert_snapshot!(json, @r#"{"id":"0000000000000077","role":"client","service":"5000","primary_flow":"00000000000000a1","flows":1,"local_addresses":[{"address":"192.0.2.7","backup":false},{"address":"2001:db8::7","port":4433,"backup":true}],"remote_addresses":[],"local_version":2,"remote_version":0,"psk":true,"uid":0}"#);
+        insta::assert_snapshot!(json, @r#"{"id":"0000000000000077","role":"client","carries":"datagrams","service":"5000","primary_flow":"00000000000000a1","flows":1,"local_addresses":[{"address":"192.0.2.7","backup":false},{"address":"2001:db8::7","port":4433,"backup":true}],"remote_addresses":[],"local_version":2,"remote_version":0,"psk":true,"uid":0}"#);
     }
 }

@@ -65,10 +65,12 @@ impl Connection {
         };
         if state.endpoint == Endpoint::Adopted {
             if flow.stage() == Stage::Open {
-                flow.endpoint().deliver_held();
+                flow.endpoint().deliver_held(self.net.raw);
             }
             if flow.endpoint().is_closed() {
                 self.endpoint_closed(state, host, &flow);
+            } else if state.look_at.is_some_and(|at| at <= now()) && self.carries_datagrams() {
+                self.look_for_idleness(state, host, &flow);
             } else if state.look_at.is_some_and(|at| at <= now()) {
                 if flow.endpoint().is_half_closed() {
                     // Nobody will read what the peer may still send.
@@ -96,6 +98,7 @@ impl Connection {
         state.endpoint = Endpoint::Closed;
         let tail_error = tail.error;
         let timed_out = i32::from(tail_error) == -ETIMEDOUT.to_errno();
+        self.end_datagrams(state, ECONNABORTED);
         // A reset of TCP's is sent once and may get lost; the core's is answered again.
         state.tail = Some(tail);
         let why = match tail_error {
@@ -106,7 +109,13 @@ impl Connection {
         self.tell_closed(state, notify::reason::of_close(why));
         // A core that is aborted or drained already has nothing more to do.
         let reason = Reason::Aborted;
+        let datagrams = self.carries_datagrams();
         self.command_all(state, host, |flow| match tail_error {
+            // There is no transport that tells the peer.
+            _ if datagrams => Command::Abort {
+                flow,
+                reason: Reason::Closed,
+            },
             0 => Command::Close { flow },
             _ => Command::Abort { flow, reason },
         });
@@ -144,6 +153,7 @@ impl Connection {
         let mut state = self.state.lock();
         let mut host = KernelHost::new();
         let flow = state.flow.clone();
+        self.end_datagrams(&mut state, ECONNRESET);
         match (state.endpoint, flow) {
             (Endpoint::Adopted | Endpoint::Closed, Some(flow)) => {
                 if state.endpoint == Endpoint::Adopted {
@@ -201,6 +211,7 @@ impl Connection {
             state.fail(err);
             state.tcp = None;
         }
+        self.end_datagrams(state, err);
         if let Some(listener) = state.listener.take() {
             listener.forget(self);
         }

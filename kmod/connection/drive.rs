@@ -55,14 +55,17 @@ impl Connection {
             return;
         }
         self.apply_path(state);
+        if self.carries_datagrams() {
+            self.send_waiting(state);
+        }
         self.plan(state);
     }
 
     pub(super) fn plan(self: &Arc<Self>, state: &State) {
-        let due = match (state.core.poll_timeout(), state.look_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        let due = [state.core.poll_timeout(), state.look_at, state.resend_at]
+            .into_iter()
+            .flatten()
+            .min();
         match due {
             Some(at) => self.work.arm(self, at.since(now()).0),
             None => self.work.disarm(self),
@@ -104,9 +107,7 @@ impl Connection {
         let counters = &self.net.counters;
         match event {
             Event::Established {
-                flow,
-                remote_id,
-                ..
+                flow, remote_id, ..
             } => {
                 state.leave_half_open(&self.net);
                 let path = state.core.flow(flow).map_or(Path::NONE, |f| *f.path());
@@ -199,7 +200,8 @@ impl Connection {
                 false => self.flow_closed(state, flow, reason),
             },
             Event::PeerReset { .. } => counters.add(Count::RESETS_RECEIVED),
-            Event::RttSample { .. } | Event::Pong { .. } => {}
+            Event::Pong { .. } => Self::peer_is_there(state),
+            Event::RttSample { .. } => {}
         }
     }
 
@@ -212,11 +214,10 @@ impl Connection {
     }
 
     /// The handshake is done: TCP begins.
-    pub(super) fn establish(
-        self: &Arc<Self>,
-        state: &mut State,
-        to: &DataPath,
-    ) -> Result {
+    pub(super) fn establish(self: &Arc<Self>, state: &mut State, to: &DataPath) -> Result {
+        if self.carries_datagrams() {
+            return self.establish_datagrams(state, to);
+        }
         let flow = state.flow.clone().ok_or(EINVAL)?;
         let remote = endpoint::transport_from_wire(state.core.peer_transport()).ok_or(EPROTO)?;
         let tcp = state.tcp.take().ok_or(EINVAL)?;
@@ -238,7 +239,7 @@ impl Connection {
         crate::remotes().add(self.net.raw, to.receiver, &flow);
         self.net.counters.add(Count::FLOWS_OPENED);
         flow.set_stage(Stage::Open);
-        flow.endpoint().deliver_held();
+        flow.endpoint().deliver_held(self.net.raw);
         if let Some(user) = &state.user {
             self.net.counters.add(Count::CONNECTS);
             flow.endpoint().attach(user);

@@ -6,6 +6,7 @@
 //! looks after what TCP sends, `state` is what the lock guards.
 
 mod close;
+mod datagram;
 mod drive;
 mod flows;
 mod state;
@@ -17,7 +18,7 @@ use crate::{
     flow::Flow,
     kernel_objects::{
         crypto::KernelHost,
-        endpoint::{self, Tcp},
+        endpoint::{self, Tcp, Transport},
         outer::Outer,
         skb::Skb,
         sys::{eccp_flow_info, eccp_info},
@@ -30,12 +31,13 @@ use crate::{
         auth::Role,
         connection::{Accept, Connect},
         event::FlowIndex,
-        service::Service,
+        service::{Service, TransportParams},
         settings::{Settings, MAX_FLOWS},
-        wire::{Packet, INNER_TCP},
+        wire::{Packet, INNER_TCP, INNER_UDP},
     },
     socket::{address::Name, listener::Listener},
 };
+pub(crate) use datagram::Seat;
 pub(crate) use flows::Goal;
 use kernel::{
     new_mutex,
@@ -60,6 +62,8 @@ pub(crate) struct Connection {
     pub(crate) net: Arc<Net>,
     /// User ID of the owner of the socket.
     pub(crate) uid: u32,
+    /// Inner protocol number: what the flows carry.
+    pub(crate) inner: u8,
     work: Work,
     /// Softirq wants the work done: no later plan may take its place.
     kicked: Atomic<bool>,
@@ -78,11 +82,13 @@ pub(crate) struct Target<'a> {
 impl Connection {
     fn new(net: &Arc<Net>, id: u64, uid: u32, state: State) -> Result<Arc<Self>> {
         let work = Work::new()?;
+        let inner = state.core.inner();
         let connection = Arc::pin_init(
             pin_init!(Self {
                 id,
                 net: net.clone(),
                 uid,
+                inner,
                 work,
                 kicked: Atomic::new(false),
                 state <- new_mutex!(state, "eccp_connection"),
@@ -94,14 +100,23 @@ impl Connection {
     }
 
     /// Begins to connect: the SYN is on its way when this returns. Errors: EAGAIN when the
-    /// namespace has all the connections that it may have; ENOMEM; no route.
-    pub(crate) fn connect(net: &Arc<Net>, user: &Outer, target: &Target<'_>) -> Result<Arc<Self>> {
+    /// namespace has all the connections that it may have; ENOMEM; no route. With a seat it
+    /// carries datagrams.
+    pub(crate) fn connect(
+        net: &Arc<Net>,
+        user: &Outer,
+        target: &Target<'_>,
+        seat: Option<Seat>,
+    ) -> Result<Arc<Self>> {
         let core = empty_core()?;
-        let tcp = user.take_tcp().ok_or(EINVAL)?;
-        let local = tcp.offer(first_mtu());
-        let transport = endpoint::transport_to_wire(&local);
+        let (tcp, inner) = match &seat {
+            None => (Some(user.take_tcp().ok_or(EINVAL)?), INNER_TCP),
+            Some(_) => (None, INNER_UDP),
+        };
+        let (local, transport) = offer(tcp.as_ref());
         let mut state = State::new(core, tcp, local);
         state.user = Some(user.clone());
+        state.seat = seat;
         let config = net.config();
         let addresses = net.addresses();
         let mut host = KernelHost::new();
@@ -110,7 +125,7 @@ impl Connection {
             &config.core,
             &Connect {
                 service: target.service,
-                inner: INNER_TCP,
+                inner,
                 remotes: &[target.remote],
                 local: &addresses,
                 bound: target.bound,
@@ -136,19 +151,26 @@ impl Connection {
     ) -> core::result::Result<(), Count> {
         let no_memory = |_| Count::DROP_NO_MEMORY;
         let user = listener.user().ok_or(Count::DROP_SERVICE)?;
-        if listener.is_full() {
+        if listener.is_full(net) {
             // The client asks again, as with TCP.
-            return Err(Count::DROP_BACKLOG);
+            return Err(match listener.peers {
+                None => Count::DROP_BACKLOG,
+                Some(_) => Count::DROP_DATAGRAM_PEERS,
+            });
         }
         if !net.admit_half_open() {
             // Counted there.
             return Ok(());
         }
         let made = empty_core().map_err(no_memory).and_then(|core| {
-            let tcp = Tcp::new(net.raw).map_err(no_memory)?;
-            tcp.inherit(&user);
-            let local = tcp.offer(first_mtu());
-            let transport = endpoint::transport_to_wire(&local);
+            let tcp = match listener.peers {
+                None => Some(Tcp::new(net.raw).map_err(no_memory)?),
+                Some(_) => None,
+            };
+            if let Some(tcp) = &tcp {
+                tcp.inherit(&user);
+            }
+            let (local, transport) = offer(tcp.as_ref());
             let mut state = State::new(core, tcp, local);
             let addresses = net.addresses();
             let psk = listener.psk();
@@ -249,7 +271,10 @@ impl Connection {
         if state.finished {
             return Err(Count::DROP_CLOSED);
         }
-        let (flags, _, tsval) = skb.tcp_flags();
+        let (flags, _, tsval) = match self.carries_datagrams() {
+            false => skb.tcp_flags(),
+            true => (0, 0, 0),
+        };
         if state.core.wants_data_notice(flow.index) && flags & TCP_RST == 0 {
             let mut host = KernelHost::new();
             let result = state.core.handle_data(&mut host, flow.index, rx, skb.len());
@@ -352,6 +377,18 @@ impl Connection {
         state.user = Some(user.clone());
         state.listener = None;
         Ok(())
+    }
+}
+
+/// What this side tells the peer of its endpoint; nothing if there is none.
+fn offer(tcp: Option<&Tcp>) -> (Transport, TransportParams) {
+    match tcp {
+        None => (Transport::default(), TransportParams::EMPTY),
+        Some(tcp) => {
+            let local = tcp.offer(first_mtu());
+            let transport = endpoint::transport_to_wire(&local);
+            (local, transport)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What a connection's lock guards.
 
+use super::datagram::{Seat, Use};
 use crate::{
     flow::Flow,
     kernel_objects::{
@@ -61,6 +62,11 @@ pub(crate) struct State {
     pub(crate) why: Why,
     /// Who asked for the move that is about to begin.
     pub(super) asked: Option<Why>,
+    /// Where datagrams go; `None` for a stream, and once they have ended.
+    pub(super) seat: Option<Seat>,
+    pub(super) used: Use,
+    /// When datagrams that wait for a route are tried again.
+    pub(super) resend_at: Option<Instant>,
 }
 
 /// What is kept for a flow beside the core.
@@ -78,13 +84,13 @@ pub(crate) struct Slot {
 pub(crate) type Why = u32;
 
 impl State {
-    pub(super) fn new(core: KBox<Core>, tcp: Tcp, local: Transport) -> Self {
+    pub(super) fn new(core: KBox<Core>, tcp: Option<Tcp>, local: Transport) -> Self {
         Self {
             core,
             flow: None,
             slots: Default::default(),
             user: None,
-            tcp: Some(tcp),
+            tcp,
             endpoint: Endpoint::Waiting,
             local,
             listener: None,
@@ -98,6 +104,9 @@ impl State {
             with_psk: false,
             why: 0,
             asked: None,
+            seat: None,
+            used: Use::default(),
+            resend_at: None,
         }
     }
 
@@ -106,6 +115,10 @@ impl State {
         if let Some(user) = self.user.take() {
             if let Some(tcp) = self.tcp.take() {
                 tcp.give_back(&user);
+            }
+            if let Some(Seat::Among(..)) = self.seat {
+                // The socket has other peers, and no call that waits for this one.
+                return;
             }
             user.set_error(err);
             user.set_connecting(false);

@@ -11,7 +11,7 @@ use crate::{
 use kernel::sync::Arc;
 
 /// Shortest time between two looks.
-const SHORTEST: Duration = Duration::from_millis(20);
+pub(super) const SHORTEST: Duration = Duration::from_millis(20);
 
 impl Connection {
     /// Looks at what TCP sends, and plans the next look. `flow` owns the endpoint; what is seen is
@@ -20,6 +20,9 @@ impl Connection {
         let mut state = self.state.lock();
         if state.finished || state.endpoint != Endpoint::Adopted || flow.stage() != Stage::Open {
             return;
+        }
+        if self.carries_datagrams() {
+            return self.watch_datagrams(&mut state, flow);
         }
         let carrier = state.core.carrying_flow();
         let seen = flow.endpoint().watch();

@@ -149,7 +149,12 @@ pub(crate) fn connection(to: &mut Writer, connection: &ConnectionSnapshot) -> Re
         to.flag(sys::ECCP_A_CONNECTION_PSK)?;
     }
     to.u32(sys::ECCP_A_CONNECTION_UID, connection.uid)?;
-    reason(to, sys::ECCP_A_CONNECTION_REASON, connection.reason)
+    reason(to, sys::ECCP_A_CONNECTION_REASON, connection.reason)?;
+    let carries = match connection.datagrams {
+        false => sys::eccp_carries_ECCP_CARRIES_STREAM,
+        true => sys::eccp_carries_ECCP_CARRIES_DATAGRAMS,
+    };
+    to.u32(sys::ECCP_A_CONNECTION_CARRIES, carries)
 }
 
 fn addresses(to: &mut Writer, kind: u32, list: &IList) -> Result {

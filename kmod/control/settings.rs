@@ -59,7 +59,15 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
         sys::ECCP_A_SETTINGS_KEEPALIVE_MS,
         core.keepalive.map_or(0, millis),
     )?;
-    to.u32(sys::ECCP_A_SETTINGS_MAX_FLOWS, core.max_flows.into())
+    to.u32(sys::ECCP_A_SETTINGS_MAX_FLOWS, core.max_flows.into())?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_MAX_DATAGRAM_PEERS,
+        config.max_datagram_peers,
+    )?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_DATAGRAM_IDLE_MS,
+        millis(config.datagram_idle),
+    )
 }
 
 fn millis(time: Duration) -> u32 {
@@ -144,6 +152,10 @@ fn read(request: &Request, config: &mut Config) {
         (sys::ECCP_A_SETTINGS_PLANNED_MOVE_MS, &mut core.planned_move),
         (sys::ECCP_A_SETTINGS_DRAINING_MS, &mut core.draining),
         (sys::ECCP_A_SETTINGS_PREFER_DELAY_MS, &mut core.prefer_delay),
+        (
+            sys::ECCP_A_SETTINGS_DATAGRAM_IDLE_MS,
+            &mut config.datagram_idle,
+        ),
     ];
     for (kind, setting) in times {
         if let Some(value) = time(kind) {
@@ -159,6 +171,10 @@ fn read(request: &Request, config: &mut Config) {
         (
             sys::ECCP_A_SETTINGS_MAX_HALF_OPEN,
             &mut config.max_half_open,
+        ),
+        (
+            sys::ECCP_A_SETTINGS_MAX_DATAGRAM_PEERS,
+            &mut config.max_datagram_peers,
         ),
     ];
     for (kind, setting) in numbers {

@@ -55,6 +55,8 @@ pub(crate) struct ConnectionSnapshot {
     pub(crate) primary_flow: u64,
     pub(crate) flows: u32,
     pub(crate) psk: bool,
+    /// The flows carry datagrams, and not a stream.
+    pub(crate) datagrams: bool,
     pub(crate) uid: u32,
     pub(crate) reason: Why,
 }
@@ -201,6 +203,7 @@ impl ConnectionSnapshot {
                 .map_or(0, |flow| flow.local_id()),
             flows: state.flow_count(),
             psk: state.with_psk,
+            datagrams: connection.carries_datagrams(),
             uid: connection.uid,
             reason: state.why,
         }

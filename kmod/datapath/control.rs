@@ -75,7 +75,8 @@ fn first_syn(net: &Arc<Net>, rx: &RxInfo, bytes: &[u8]) -> core::result::Result<
     let packet = Packet::parse(bytes).map_err(Discard::from)?;
     let key = SynKey::of(&packet).ok_or(Discard::WrongState)?;
     let service = packet.message().service.ok_or(Discard::WrongState)?;
-    let Some(listener) = net.listener(&service).filter(|l| l.is_listening()) else {
+    let inner = packet.message().inner;
+    let Some(listener) = net.listener(&service, inner).filter(|l| l.is_listening()) else {
         if !net.may_answer_stranger() {
             return Err(Count::DROP_RATE);
         }

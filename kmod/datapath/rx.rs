@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! From the network to the flow. Runs in softirq: nothing here sleeps or allocates.
 
+use super::datagram;
 use crate::{
     control::counters::Count,
     flow::{Flow, Stage},
@@ -108,17 +109,20 @@ fn data(net: NetRef, start: &Start, skb: Skb, kind: Kind) -> core::result::Resul
     if start.header_len != DATA_LEN {
         return Err(Count::DROP_LENGTH);
     }
-    if start.inner != INNER_TCP {
-        return Err(Count::DROP_TYPE);
-    }
     let guard = rcu::read_lock();
     let flow = crate::flows()
         .get(&guard, start.receiver)
         .filter(|flow| flow.connection.net.raw == net)
         .ok_or(Count::DROP_FLOW)?;
+    if start.inner != flow.connection.inner {
+        return Err(Count::DROP_TYPE);
+    }
     match flow.stage() {
         Stage::Open => {
             flow.count_received(skb.segments(), skb.len().saturating_sub(DATA_LEN));
+            if flow.endpoint().is_datagram() {
+                return datagram::deliver(flow, skb, kind);
+            }
             Ok(flow.endpoint().deliver(skb, kind))
         }
         Stage::Opening => hold(flow, skb, kind),

@@ -132,7 +132,7 @@ pub(super) fn shim_path(path: &Path) -> sys::shim_path {
 }
 
 /// The path by its interface where that has a route, else as routing says.
-fn routed(net: NetRef, path: &Path, receiver: u64) -> sys::shim_path {
+pub(super) fn routed(net: NetRef, path: &Path, receiver: u64) -> sys::shim_path {
     let mut by_interface = data_path(path, receiver);
     if net.complete(&mut by_interface).is_ok() {
         return by_interface;
@@ -164,7 +164,11 @@ pub(crate) fn send_control(net: NetRef, path: &Path, packet: &[u8]) -> Result {
 ///
 /// The pointer is a valid `struct shim_flow`; its owner word is the [`Flow`] that holds this
 /// value, from [`Endpoint::own`] on.
-pub(crate) struct Endpoint(NonNull<sys::shim_flow>);
+pub(crate) struct Endpoint {
+    raw: NonNull<sys::shim_flow>,
+    /// The flow carries datagrams: it has no inner socket, see `datagram`.
+    datagrams: bool,
+}
 
 // SAFETY: the shim locks the inner socket where needed.
 unsafe impl Send for Endpoint {}
@@ -172,10 +176,16 @@ unsafe impl Send for Endpoint {}
 unsafe impl Sync for Endpoint {}
 
 impl Endpoint {
-    pub(crate) fn new(local_id: u64) -> Result<Self> {
+    pub(crate) fn new(local_id: u64, datagrams: bool) -> Result<Self> {
         // SAFETY: plain allocation.
         let raw = unsafe { sys::shim_flow_new(local_id) };
-        NonNull::new(raw).map(Self).ok_or(ENOMEM)
+        let raw = NonNull::new(raw).ok_or(ENOMEM)?;
+        Ok(Self { raw, datagrams })
+    }
+
+    /// Whether the flow carries datagrams.
+    pub(crate) fn is_datagram(&self) -> bool {
+        self.datagrams
     }
 
     pub(crate) fn own(&self, flow: &Arc<Flow>) {
@@ -184,7 +194,7 @@ impl Endpoint {
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::shim_flow {
-        self.0.as_ptr()
+        self.raw.as_ptr()
     }
 
     /// Puts `tcp` into ESTABLISHED on this flow; hands it back on error.
@@ -221,6 +231,9 @@ impl Endpoint {
     /// Sends data along another path from now on. `fresh`: nothing is known of its rate.
     /// Only while the endpoint is adopted.
     pub(crate) fn set_path(&self, net: NetRef, to: &DataPath, fresh: bool) {
+        if self.datagrams {
+            return self.set_datagram_path(net, to);
+        }
         let path = routed(net, &to.path, to.receiver);
         // SAFETY: adopted, so there is an inner socket.
         unsafe { sys::shim_tcp_set_path(self.as_ptr(), &path, fresh) };
@@ -228,6 +241,9 @@ impl Endpoint {
 
     /// Sends nothing until [`Endpoint::set_path`]. Only while the endpoint is adopted.
     pub(crate) fn suspend(&self, path: &Path) {
+        if self.datagrams {
+            return self.suspend_datagrams(path);
+        }
         let path = sys::shim_path {
             usable: 0,
             ..shim_path(path)
@@ -247,30 +263,47 @@ impl Endpoint {
 
     /// Ends what [`Endpoint::attach`] began.
     pub(crate) fn detach(&self) {
+        if self.datagrams {
+            return self.detach_datagrams();
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_detach_user(self.as_ptr()) };
     }
 
     /// Sends FIN when all data is sent, and receives nothing more.
     pub(crate) fn shutdown(&self) {
+        if self.datagrams {
+            self.close_datagrams();
+            return;
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_shutdown(self.as_ptr()) };
     }
 
     /// Ends the endpoint at once with RST; its user sees `err`.
     pub(crate) fn abort(&self, err: Error) {
+        if self.datagrams {
+            self.close_datagrams();
+            return;
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_abort(self.as_ptr(), -err.to_errno()) };
     }
 
     /// Whether TCP is done with the endpoint.
     pub(crate) fn is_closed(&self) -> bool {
+        if self.datagrams {
+            return self.datagrams_closed();
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_closed(self.as_ptr()) }
     }
 
     /// Whether the peer sent data that the user never read.
     pub(crate) fn has_unread(&self) -> bool {
+        if self.datagrams {
+            return false;
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_unread(self.as_ptr()) }
     }
@@ -278,6 +311,9 @@ impl Endpoint {
     /// What answers for the closed endpoint from now on.
     pub(crate) fn tail(&self) -> Tail {
         let mut tail = Tail::default();
+        if self.datagrams {
+            return tail;
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_tail(self.as_ptr(), &mut tail) };
         tail
@@ -285,18 +321,27 @@ impl Endpoint {
 
     /// Whether the peer has acknowledged all that was sent.
     pub(crate) fn is_flushed(&self) -> bool {
+        if self.datagrams {
+            return !self.datagrams_wait();
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_flushed(self.as_ptr()) }
     }
 
     /// Whether only the peer's FIN is missing.
     pub(crate) fn is_half_closed(&self) -> bool {
+        if self.datagrams {
+            return false;
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_half_closed(self.as_ptr()) }
     }
 
     /// Lets go of the closed inner socket. The caller has waited for packets on their way.
     pub(crate) fn release(&self) {
+        if self.datagrams {
+            return self.release_datagrams();
+        }
         // SAFETY: adopted and closed; the caller is the only one that releases it.
         unsafe { sys::shim_tcp_release(self.as_ptr()) };
     }
@@ -325,8 +370,12 @@ impl Endpoint {
         ok
     }
 
-    /// Hands all kept packets to TCP. Only while the endpoint is adopted.
-    pub(crate) fn deliver_held(&self) {
+    /// Hands all kept packets to TCP; those of datagrams come again. Only while the endpoint is
+    /// adopted.
+    pub(crate) fn deliver_held(&self, net: NetRef) {
+        if self.datagrams {
+            return self.release_held_datagrams(net);
+        }
         // SAFETY: adopted.
         unsafe { sys::shim_rx_release_held(self.as_ptr()) };
     }
@@ -353,12 +402,19 @@ impl Endpoint {
 
     /// Sends again at once what waits for acknowledgement. Only while the endpoint is adopted.
     pub(crate) fn resend(&self) {
+        if self.datagrams {
+            // A datagram is sent once.
+            return;
+        }
         // SAFETY: adopted, so there is an inner socket.
         unsafe { sys::shim_watch_resend(self.as_ptr()) };
     }
 
     /// Counters of the flow; and of TCP while `adopted`.
     pub(crate) fn stats(&self, adopted: bool) -> FlowStats {
+        if self.datagrams {
+            return self.datagram_stats();
+        }
         let mut stats = FlowStats::default();
         // SAFETY: valid by the type's invariant; the caller keeps the endpoint adopted if it says so.
         unsafe { sys::shim_flow_stats(self.as_ptr(), &mut stats, adopted) };

@@ -2,6 +2,7 @@
 //! Where the shim calls Rust.
 
 use super::{
+    datagram::Message,
     endpoint::Outgoing,
     net::{ControlQueue, NetRef},
     outer::{File, Outer},
@@ -101,7 +102,8 @@ unsafe extern "C" fn eccp_rust_inner_closed(owner: *mut c_void) {
 }
 
 /// # Safety
-/// `owner` is the word of an adopted endpoint, whose socket is locked.
+/// `owner` is the word of an adopted endpoint, whose socket is locked, or of a flow of datagrams
+/// that the caller holds.
 #[no_mangle]
 unsafe extern "C" fn eccp_rust_watch(owner: *mut c_void) {
     // SAFETY: as in `eccp_rust_xmit()`; the word is that of an `Arc`.
@@ -358,8 +360,8 @@ unsafe extern "C" fn eccp_rust_setsockopt(
 ) -> c_int {
     // SAFETY: by contract.
     unsafe {
-        call(sk, |_, s| {
-            s.set_option(name, bytes(val, len as c_int)).map(|()| 0)
+        call(sk, |o, s| {
+            s.set_option(o, name, bytes(val, len as c_int)).map(|()| 0)
         })
     }
 }
@@ -375,9 +377,49 @@ unsafe extern "C" fn eccp_rust_getsockopt(
 ) -> c_int {
     // SAFETY: by contract.
     unsafe {
-        call(sk, |_, s| {
+        call(sk, |o, s| {
             let room = slice::from_raw_parts_mut(val, len as usize);
-            s.option(name, room).map(|n| n as c_int)
+            s.option(o, name, room).map(|n| n as c_int)
+        })
+    }
+}
+
+/// # Safety
+/// A sendmsg() on the datagram socket `sk` with the message `m`; `name` is null or has `name_len`
+/// readable bytes.
+#[no_mangle]
+unsafe extern "C" fn eccp_rust_dgram_send(
+    sk: *mut sys::sock,
+    m: *mut sys::msghdr,
+    len: u32,
+    name: *const u8,
+    name_len: c_int,
+    nonblock: bool,
+) -> c_int {
+    let message = Message {
+        raw: m,
+        len,
+        nonblock,
+    };
+    // SAFETY: by contract.
+    unsafe {
+        call(sk, |o, s| {
+            let to = (!name.is_null() && name_len > 0).then(|| bytes(name, name_len));
+            s.send_datagram(o, &message, to).map(|n| n as c_int)
+        })
+    }
+}
+
+/// # Safety
+/// A recvmsg() on the datagram socket `sk`; `name` has room for a `struct sockaddr_storage`.
+#[no_mangle]
+unsafe extern "C" fn eccp_rust_dgram_name(sk: *mut sys::sock, peer: u32, name: *mut u8) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        call(sk, |_, s| {
+            let bytes = s.datagram_name(peer);
+            slice::from_raw_parts_mut(name, bytes.len()).copy_from_slice(&bytes);
+            Ok(bytes.len() as c_int)
         })
     }
 }

@@ -2,6 +2,7 @@
 //! Kernel objects as safe Rust types. All unsafe code of the module is in this folder.
 
 pub(crate) mod crypto;
+pub(crate) mod datagram;
 pub(crate) mod endpoint;
 pub(crate) mod entry;
 pub(crate) mod errno;

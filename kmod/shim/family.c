@@ -42,7 +42,7 @@ static int shim_create(struct net *net, struct socket *sock, int protocol, int k
 	struct sock *sk;
 	int err;
 
-	if (sock->type != SOCK_STREAM)
+	if (sock->type != SOCK_STREAM && sock->type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
 	if (protocol)
 		return -EPROTONOSUPPORT;
@@ -50,7 +50,7 @@ static int shim_create(struct net *net, struct socket *sock, int protocol, int k
 	if (!sk)
 		return -ENOMEM;
 	s = shim_sock(sk);
-	s->inner = shim_tcp_new(net);
+	s->inner = sock->type == SOCK_DGRAM ? shim_dgram_new(net, sock) : shim_tcp_new(net);
 	err = s->inner ? eccp_rust_create(sk, kern) : -ENOMEM;
 	if (err && s->inner)
 		sock_release(s->inner);
@@ -59,11 +59,11 @@ static int shim_create(struct net *net, struct socket *sock, int protocol, int k
 		sock_put(sk);
 		return err;
 	}
-	sock->ops = &shim_stream_ops;
+	sock->ops = sock->type == SOCK_DGRAM ? &shim_dgram_ops : &shim_stream_ops;
 	return 0;
 }
 
-static int shim_release(struct socket *sock)
+int shim_release(struct socket *sock)
 {
 	struct sock *sk = sock->sk;
 
@@ -76,12 +76,12 @@ static int shim_release(struct socket *sock)
 	return 0;
 }
 
-static int shim_bind(struct socket *sock, struct sockaddr_unsized *addr, int len)
+int shim_bind(struct socket *sock, struct sockaddr_unsized *addr, int len)
 {
 	return eccp_rust_bind(sock->sk, (u8 *)addr, len);
 }
 
-static int shim_connect(struct socket *sock, struct sockaddr_unsized *addr, int len, int flags)
+int shim_connect(struct socket *sock, struct sockaddr_unsized *addr, int len, int flags)
 {
 	return eccp_rust_connect(sock->sk, sock, (u8 *)addr, len, flags & O_NONBLOCK);
 }
@@ -108,12 +108,12 @@ static int shim_accept(struct socket *sock, struct socket *newsock, struct proto
 	return err;
 }
 
-static int shim_getname(struct socket *sock, struct sockaddr *addr, int peer)
+int shim_getname(struct socket *sock, struct sockaddr *addr, int peer)
 {
 	return eccp_rust_getname(sock->sk, (u8 *)addr, peer);
 }
 
-static __poll_t shim_poll(struct file *file, struct socket *sock, struct poll_table_struct *wait)
+__poll_t shim_poll(struct file *file, struct socket *sock, struct poll_table_struct *wait)
 {
 	struct shim_sock *s = shim_sock(sock->sk);
 	__poll_t mask;
@@ -129,7 +129,7 @@ static __poll_t shim_poll(struct file *file, struct socket *sock, struct poll_ta
 	return mask;
 }
 
-static int shim_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+int shim_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 {
 	struct socket *inner = shim_inner(sock);
 
@@ -144,7 +144,7 @@ static int shim_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 	}
 }
 
-static int shim_gettstamp(struct socket *sock, void __user *stamp, bool timeval, bool time32)
+int shim_gettstamp(struct socket *sock, void __user *stamp, bool timeval, bool time32)
 {
 	return sock_gettstamp(shim_inner(sock), stamp, timeval, time32);
 }
@@ -223,7 +223,7 @@ static int shim_set_sol_eccp(struct socket *sock, int name, sockptr_t val, unsig
 	return err;
 }
 
-static int shim_setsockopt(struct socket *sock, int level, int name, sockptr_t val, unsigned int len)
+int shim_setsockopt(struct socket *sock, int level, int name, sockptr_t val, unsigned int len)
 {
 	struct socket *inner = shim_inner(sock);
 
@@ -236,7 +236,7 @@ static int shim_setsockopt(struct socket *sock, int level, int name, sockptr_t v
 	return -ENOPROTOOPT;
 }
 
-static int shim_getsockopt(struct socket *sock, int level, int name, char __user *val, int __user *lenp)
+int shim_getsockopt(struct socket *sock, int level, int name, char __user *val, int __user *lenp)
 {
 	struct socket *inner = shim_inner(sock);
 	int len, err;
@@ -262,7 +262,7 @@ static int shim_getsockopt(struct socket *sock, int level, int name, char __user
 }
 
 /* Until the connection is there, sending and receiving wait for it. */
-static int shim_await(struct socket *sock, bool nonblock)
+int shim_await(struct socket *sock, bool nonblock)
 {
 	if (likely(!READ_ONCE(shim_sock(sock->sk)->connecting)))
 		return 0;
@@ -304,7 +304,7 @@ static void shim_splice_eof(struct socket *sock)
 	inner->ops->splice_eof(inner);
 }
 
-static int shim_set_peek_off(struct sock *sk, int val)
+int shim_set_peek_off(struct sock *sk, int val)
 {
 	struct socket *inner = shim_sock(sk)->inner;
 

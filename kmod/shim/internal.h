@@ -44,6 +44,15 @@ struct shim_flow {
 	u32 delivered;
 	unsigned long delivered_at;
 	bool watched;
+	/* Of datagrams only. Path, route and what waits for a path: under the lock. */
+	spinlock_t lock;
+	struct dst_entry *dst;
+	struct sk_buff_head waiting;
+	struct sock __rcu *receiver; /* a UDP socket */
+	u32 peer;		     /* number of the peer at its socket */
+	u32 room;		     /* largest datagram */
+	u32 mtu;
+	bool closed;
 };
 
 struct shim_net {
@@ -59,11 +68,12 @@ struct shim_net {
 /* An AF_ECCP socket. */
 struct shim_sock {
 	struct sock sk;
-	struct socket *inner; /* the TCP endpoint; set at creation or accept */
+	struct socket *inner; /* the TCP endpoint, set at creation or accept; of datagrams: the UDP socket */
 	void *state;	      /* Rust's */
 	bool lent; /* a connection owns the endpoint */
 	bool connecting;
 	bool listening;
+	int ended; /* errno by which the connection of a datagram socket ended */
 };
 
 struct shim_skb_mark {
@@ -110,6 +120,23 @@ int shim_udp_gro_complete(struct sock *sk, struct sk_buff *skb, int offset);
 void shim_tcp_resend(struct sock *sk);
 void shim_watch_sent(struct sock *sk, struct shim_flow *flow);
 void shim_flow_apply_route(struct sock *sk, struct shim_flow *flow, struct dst_entry *dst);
+void shim_set_wait_queue(struct sock *sk, struct socket_wq *wq);
+int shim_tx_along(struct sock *sk, struct sk_buff *skb, const struct shim_path *path, struct dst_entry *dst, u32 hash);
+
+/* What sockets of both types have in common. */
+int shim_release(struct socket *sock);
+int shim_bind(struct socket *sock, struct sockaddr_unsized *addr, int len);
+int shim_connect(struct socket *sock, struct sockaddr_unsized *addr, int len, int flags);
+int shim_getname(struct socket *sock, struct sockaddr *addr, int peer);
+__poll_t shim_poll(struct file *file, struct socket *sock, struct poll_table_struct *wait);
+int shim_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
+int shim_gettstamp(struct socket *sock, void __user *stamp, bool timeval, bool time32);
+int shim_setsockopt(struct socket *sock, int level, int name, sockptr_t val, unsigned int len);
+int shim_getsockopt(struct socket *sock, int level, int name, char __user *val, int __user *lenp);
+int shim_set_peek_off(struct sock *sk, int val);
+int shim_await(struct socket *sock, bool nonblock);
+extern const struct proto_ops shim_dgram_ops;
+
 struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,
 			     struct shim_path *chosen);
 

@@ -21,6 +21,12 @@
 #define SHIM_KIND_UDP 2	   /* the packet came inside UDP */
 #define SHIM_MAX_OPTION 1024 /* bytes that getsockopt() at level SOL_ECCP writes at most */
 
+/* What became of a received datagram. */
+#define SHIM_DGRAM_DELIVERED 0
+#define SHIM_DGRAM_MALFORMED 1
+#define SHIM_DGRAM_CHECKSUM 2
+#define SHIM_DGRAM_FULL 3 /* the socket takes no more */
+
 struct shim_flow;
 struct shim_net;
 struct shim_work;
@@ -91,6 +97,14 @@ struct shim_watch {
 	u8 pad[3];
 };
 
+/* Where a datagram leaves by. */
+struct shim_way {
+	struct shim_path path;
+	struct dst_entry *dst;
+	u32 room; /* largest datagram in bytes, 0: not known */
+	u32 pad;
+};
+
 struct shim_address {
 	u8 addr[16];
 	u32 ifindex;
@@ -127,6 +141,9 @@ int eccp_rust_wait_connected(struct sock *sk, bool nonblock);
 bool eccp_rust_ready(struct sock *sk);
 int eccp_rust_setsockopt(struct sock *sk, int opt, const u8 *val, u32 len);
 int eccp_rust_getsockopt(struct sock *sk, int opt, u8 *val, u32 len);
+
+int eccp_rust_dgram_send(struct sock *sk, struct msghdr *m, u32 len, const u8 *name, int name_len, bool nonblock);
+int eccp_rust_dgram_name(struct sock *sk, u32 peer, u8 *name);
 
 /* ---- skb.c ---- */
 u8 *shim_skb_pull(struct sk_buff *skb, u32 len);
@@ -187,6 +204,28 @@ void shim_tcp_drop(struct socket *inner);
 void shim_watch_look(struct shim_flow *flow, struct shim_watch *watch);
 void shim_watch_end(struct shim_flow *flow);
 void shim_watch_resend(struct shim_flow *flow);
+
+/* ---- datagram.c: flows that carry datagrams, and their sockets ---- */
+struct socket *shim_dgram_new(struct net *net, struct socket *sock);
+void shim_dgram_open(struct shim_flow *flow, struct sock *outer, u64 remote_id, const struct shim_path *path, u32 peer);
+void shim_dgram_set_path(struct shim_flow *flow, const struct shim_path *path);
+void shim_dgram_detach(struct shim_flow *flow);
+u32 shim_dgram_close(struct shim_flow *flow);
+bool shim_dgram_closed(const struct shim_flow *flow);
+void shim_dgram_release(struct shim_flow *flow);
+int shim_dgram_way(struct shim_flow *flow, struct sock *outer, struct shim_way *way);
+void shim_dgram_way_put(struct shim_way *way);
+struct sk_buff *shim_dgram_copy(struct sock *outer, struct msghdr *m, u32 len, bool nonblock, int *err);
+int shim_dgram_wait(struct shim_flow *flow, struct sk_buff *skb, u32 limit, bool no_route);
+struct sk_buff *shim_dgram_next(struct shim_flow *flow);
+bool shim_dgram_waiting(const struct shim_flow *flow);
+void shim_dgram_push(struct sk_buff *skb, const struct shim_flow *flow);
+int shim_dgram_send(struct sk_buff *skb, struct shim_flow *flow, struct shim_way *way);
+u32 shim_dgram_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind);
+void shim_dgram_release_held(struct shim_flow *flow, struct net *net);
+void shim_dgram_stats(struct shim_flow *flow, struct shim_flow_stats *stats);
+bool shim_sk_is_dgram(const struct sock *sk);
+void shim_dgram_set_ended(struct sock *outer, int err);
 
 /* ---- family.c: AF_ECCP ---- */
 int shim_family_register(void);

@@ -43,6 +43,8 @@ struct shim_flow *shim_flow_new(u64 local_id)
 		return NULL;
 	flow->local_id = local_id;
 	skb_queue_head_init(&flow->held);
+	skb_queue_head_init(&flow->waiting);
+	spin_lock_init(&flow->lock);
 	return flow;
 }
 
@@ -54,6 +56,8 @@ void shim_flow_own(struct shim_flow *flow, void *owner)
 void shim_flow_free(struct shim_flow *flow)
 {
 	skb_queue_purge(&flow->held);
+	skb_queue_purge(&flow->waiting);
+	dst_release(flow->dst);
 	kfree(flow);
 }
 
@@ -313,7 +317,7 @@ out:
 	release_sock(sk);
 }
 
-static void shim_set_wait_queue(struct sock *sk, struct socket_wq *wq)
+void shim_set_wait_queue(struct sock *sk, struct socket_wq *wq)
 {
 	write_lock_bh(&sk->sk_callback_lock);
 	rcu_assign_pointer(sk->sk_wq, wq);

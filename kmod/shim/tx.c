@@ -85,9 +85,8 @@ bool shim_tx_usable(const struct shim_flow *flow)
 	return flow->path.usable;
 }
 
-static void shim_tx_udp(struct sk_buff *skb, const struct shim_flow *flow)
+static void shim_tx_udp(struct sk_buff *skb, const struct shim_path *path)
 {
-	const struct shim_path *path = &flow->path;
 	struct udphdr *uh;
 
 	/* Not skb_reset_inner_headers(): it would copy the outer offsets. */
@@ -143,19 +142,17 @@ static void shim_push_ipv4(struct net *net, struct sock *sk, struct sk_buff *skb
 	ip_select_ident_segs(net, skb, sk, skb_shinfo(skb)->gso_segs ?: 1);
 }
 
-/* Sends a segment behind its ECCP header. The socket is locked and has a route. */
-int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow)
+/* Sends what stands behind its ECCP header along a path, in the name of @sk. Borrows the route. */
+int shim_tx_along(struct sock *sk, struct sk_buff *skb, const struct shim_path *path, struct dst_entry *dst, u32 hash)
 {
 	struct net *net = sock_net(sk);
-	struct dst_entry *dst;
 	u8 tos = inet_sk(sk)->tos;
 	int err;
 
 	rcu_read_lock();
-	dst = __sk_dst_get(sk);
 	skb_dst_set_noref(skb, dst);
-	if (flow->path.udp)
-		shim_tx_udp(skb, flow);
+	if (path->udp)
+		shim_tx_udp(skb, path);
 	/* Many NICs trust the TCP checksum offset but parse only protocol 6. */
 	if (!skb_is_gso(skb) && skb->ip_summed == CHECKSUM_PARTIAL && !(dst->dev->features & NETIF_F_HW_CSUM) &&
 	    skb_checksum_help(skb)) {
@@ -165,17 +162,23 @@ int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow)
 	}
 	skb->priority = READ_ONCE(sk->sk_priority);
 	skb->mark = READ_ONCE(sk->sk_mark);
-	flow->tx_packets += skb_shinfo(skb)->gso_segs ?: 1;
-	flow->tx_bytes += skb->len;
-	if (flow->path.v6) {
-		shim_push_ipv6(skb, &flow->path, tos, htonl(sk->sk_txhash & 0xfffff), ip6_dst_hoplimit(dst));
+	if (path->v6) {
+		shim_push_ipv6(skb, path, tos, htonl(hash & 0xfffff), ip6_dst_hoplimit(dst));
 		err = ip6_local_out(net, sk, skb);
 	} else {
-		shim_push_ipv4(net, sk, skb, &flow->path, tos, ip4_dst_hoplimit(dst));
+		shim_push_ipv4(net, sk, skb, path, tos, ip4_dst_hoplimit(dst));
 		err = ip_local_out(net, sk, skb);
 	}
 	rcu_read_unlock();
 	return net_xmit_eval(err);
+}
+
+/* Sends a segment behind its ECCP header. The socket is locked and has a route. */
+int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow)
+{
+	flow->tx_packets += skb_shinfo(skb)->gso_segs ?: 1;
+	flow->tx_bytes += skb->len;
+	return shim_tx_along(sk, skb, &flow->path, __sk_dst_get(sk), sk->sk_txhash);
 }
 
 /* Sends one packet of our own making, no socket involved. Consumes skb. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A service and the connections that came for it.
 
+use super::datagram::Peers;
 use crate::kernel_objects::errno::{ECONNABORTED, ENOBUFS};
 use crate::{
     connection::Connection,
@@ -11,7 +12,7 @@ use crate::{
         connection::SynKey,
         service::Service,
         time::{Duration, Instant},
-        wire::Packet,
+        wire::{Packet, INNER_TCP, INNER_UDP},
     },
 };
 use kernel::{
@@ -46,15 +47,18 @@ struct State {
 #[pin_data]
 pub(crate) struct Listener {
     pub(crate) service: Service,
+    /// The peers of the datagram socket that the service is reserved for; `None`: a stream's.
+    pub(crate) peers: Option<Arc<Peers>>,
     #[pin]
     state: Mutex<State>,
 }
 
 impl Listener {
-    pub(crate) fn new(service: Service) -> Result<Arc<Self>> {
+    pub(crate) fn new(service: Service, peers: Option<Arc<Peers>>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 service,
+                peers,
                 state <- new_mutex!(State {
                     psk: None,
                     user: None,
@@ -65,6 +69,14 @@ impl Listener {
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// Inner protocol number of the flows that it waits for.
+    pub(crate) fn inner(&self) -> u8 {
+        match self.peers {
+            None => INNER_TCP,
+            Some(_) => INNER_UDP,
+        }
     }
 
     /// The key that both ends must know.
@@ -149,8 +161,12 @@ impl Listener {
         state.accepted.retain(|c| !Arc::ptr_eq(c, connection));
     }
 
-    /// Whether as many connections wait for accept() as may.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether as many connections wait for accept() as may, or the datagram socket has as many
+    /// peers as may be.
+    pub(crate) fn is_full(&self, net: &Net) -> bool {
+        if let Some(peers) = &self.peers {
+            return peers.is_full(net);
+        }
         let state = self.state.lock();
         state.accepted.len() >= state.backlog
     }

@@ -2,6 +2,7 @@
 //! What system calls on AF_ECCP sockets do, beyond what TCP does. eccp(7) is its manual.
 
 pub(crate) mod address;
+pub(crate) mod datagram;
 pub(crate) mod listener;
 mod options;
 
@@ -9,7 +10,8 @@ use crate::kernel_objects::errno::{
     EADDRNOTAVAIL, EALREADY, EINPROGRESS, EISCONN, ENETDOWN, ENETUNREACH, ENOTCONN,
 };
 use crate::{
-    connection::{Connection, Target},
+    connection::{Connection, Seat, Target},
+    flow::Flow,
     kernel_objects::{
         net::NetRef,
         outer::{File, FileState, Outer},
@@ -21,6 +23,7 @@ use crate::{
     },
 };
 use address::Name;
+use datagram::Peers;
 use kernel::{
     bindings, new_mutex,
     prelude::*,
@@ -47,6 +50,8 @@ struct State {
     psk: Option<[u8; 32]>,
     /// The peer's service, for getpeername().
     peer: Option<Name>,
+    /// The flow of a connected datagram socket.
+    flow: Option<Arc<Flow>>,
 }
 
 /// What waits: which condition [`Socket::is_ready`] looks at.
@@ -59,22 +64,31 @@ const WAIT_FLUSH: i32 = 2;
 pub(crate) struct Socket {
     net: Arc<Net>,
     waits_for: Atomic<i32>,
+    /// Of a datagram socket; `None`: it is a stream socket.
+    peers: Option<Arc<Peers>>,
     #[pin]
     state: Mutex<State>,
 }
 
 impl Socket {
-    fn new(net: Arc<Net>, role: Role, peer: Option<Name>) -> Result<Pin<KBox<Self>>> {
+    fn new(
+        net: Arc<Net>,
+        role: Role,
+        peer: Option<Name>,
+        peers: Option<Arc<Peers>>,
+    ) -> Result<Pin<KBox<Self>>> {
         KBox::pin_init(
             pin_init!(Self {
                 net,
                 waits_for: Atomic::new(WAIT_CONNECT),
+                peers,
                 state <- new_mutex!(State {
                     role,
                     addr: IpAddr128::UNSPECIFIED,
                     bound: None,
                     psk: None,
                     peer,
+                    flow: None,
                 }, "eccp_socket"),
             }),
             GFP_KERNEL,
@@ -85,7 +99,8 @@ impl Socket {
     pub(crate) fn create(outer: &Outer, _kern: bool) -> Result<Pin<KBox<Self>>> {
         let net = net_of(outer.net())?;
         net.use_udp()?;
-        Self::new(net, Role::Idle, None)
+        let peers = outer.is_datagram().then(Peers::new).transpose()?;
+        Self::new(net, Role::Idle, None, peers)
     }
 
     /// bind(): a local address to start from, a service to be reached under, or both.
@@ -109,9 +124,13 @@ impl Socket {
             }
         }
         if name.service != Service::Port(0) || name.addr.is_unspecified() {
-            state.bound = Some(self.net.reserve(name.service)?);
+            state.bound = Some(self.net.reserve(name.service, self.peers.clone())?);
         }
         state.addr = name.addr;
+        drop(state);
+        if self.peers.is_some() {
+            self.listen_again(outer);
+        }
         Ok(())
     }
 
@@ -129,6 +148,9 @@ impl Socket {
         bytes: &[u8],
         nonblock: bool,
     ) -> Result {
+        if self.peers.is_some() {
+            return self.connect_datagrams(outer, file, bytes, nonblock);
+        }
         match file.state() {
             FileState::Connected => return Err(EISCONN),
             FileState::Connecting => {
@@ -187,9 +209,13 @@ impl Socket {
                 },
                 psk: psk.as_ref(),
             },
+            self.peers.as_ref().map(|_| Seat::Connected),
         );
         match begun {
             Ok(connection) => {
+                if self.peers.is_some() {
+                    state.flow = connection.data_flow();
+                }
                 state.role = Role::Connection(connection);
                 state.peer = Some(name);
                 Ok(())
@@ -234,7 +260,7 @@ impl Socket {
             Role::Listener(listener) => listener.clone(),
             Role::Idle if file.state() == FileState::Unconnected => match state.bound.take() {
                 Some(bound) => bound,
-                None => self.net.reserve(Service::Port(0))?,
+                None => self.net.reserve(Service::Port(0), None)?,
             },
             Role::Idle | Role::Connection(_) => return Err(EINVAL),
         };
@@ -260,8 +286,12 @@ impl Socket {
         let mut timeout = outer.timeout(nonblock, true);
         loop {
             if let Some(connection) = listener.next() {
-                let state =
-                    Self::new(self.net.clone(), Role::Connection(connection.clone()), None)?;
+                let state = Self::new(
+                    self.net.clone(),
+                    Role::Connection(connection.clone()),
+                    None,
+                    None,
+                )?;
                 if connection.give_to(child).is_ok() {
                     return Ok(state);
                 }
@@ -315,6 +345,9 @@ impl Socket {
 
     /// close().
     pub(crate) fn release(&self, outer: &Outer) {
+        if self.peers.is_some() {
+            return self.release_datagrams(outer);
+        }
         let (role, bound) = {
             let mut state = self.state.lock();
             (

@@ -9,7 +9,7 @@ use crate::kernel_objects::errno::{
 use crate::{
     connection::{Connection, Goal},
     control::notify::reason,
-    kernel_objects::{sys, write_plain},
+    kernel_objects::{outer::Outer, sys, write_plain},
     proto::{
         address::{IpAddr128, LocalAddress, RemoteAddr},
         event::{Command, FlowIndex, Refused},
@@ -25,6 +25,7 @@ const ECCP_FLOW_ADD: i32 = sys::ECCP_FLOW_ADD as i32;
 const ECCP_FLOW_REMOVE: i32 = sys::ECCP_FLOW_REMOVE as i32;
 const ECCP_FLOW_MOVE: i32 = sys::ECCP_FLOW_MOVE as i32;
 const ECCP_FLOW_PREFER: i32 = sys::ECCP_FLOW_PREFER as i32;
+const ECCP_DATAGRAM_MAX: i32 = sys::ECCP_DATAGRAM_MAX as i32;
 
 /// Why a move was refused, as an error number.
 pub(crate) fn errno_of(refused: Refused) -> Error {
@@ -44,9 +45,9 @@ pub(crate) fn errno_of(refused: Refused) -> Error {
 impl Socket {
     /// setsockopt(). Errors: ENOPROTOOPT for an unknown option; EINVAL for a wrong length or
     /// value; EISCONN for a key that comes too late; for a move as [`errno_of`].
-    pub(crate) fn set_option(&self, name: i32, value: &[u8]) -> Result {
+    pub(crate) fn set_option(&self, outer: &Outer, name: i32, value: &[u8]) -> Result {
         match name {
-            ECCP_PSK => self.set_psk(value),
+            ECCP_PSK => self.set_psk(outer, value),
             ECCP_MOVE => self.set_move(value),
             ECCP_FLOW_ADD => self.add_flow(value),
             ECCP_FLOW_MOVE => self.move_flow(value),
@@ -56,12 +57,16 @@ impl Socket {
         }
     }
 
-    fn set_psk(&self, value: &[u8]) -> Result {
+    fn set_psk(&self, outer: &Outer, value: &[u8]) -> Result {
         let mut state = self.state.lock();
         if !matches!(state.role, Role::Idle) {
             return Err(EISCONN);
         }
         state.psk = Some(value.try_into().map_err(|_| EINVAL)?);
+        drop(state);
+        if self.peers.is_some() {
+            self.listen_again(outer);
+        }
         Ok(())
     }
 
@@ -118,13 +123,20 @@ impl Socket {
     }
 
     /// getsockopt(): the bytes written to `to`. Errors: ENOPROTOOPT, ENOTCONN.
-    pub(crate) fn option(&self, name: i32, to: &mut [u8]) -> Result<usize> {
+    pub(crate) fn option(&self, outer: &Outer, name: i32, to: &mut [u8]) -> Result<usize> {
         match name {
             ECCP_INFO => {
                 let info = self.connection()?.info().ok_or(ENOTCONN)?;
                 Ok(write_plain(&info, to))
             }
             ECCP_FLOWS => Ok(self.connection()?.flow_infos(to)),
+            ECCP_DATAGRAM_MAX if self.peers.is_some() => {
+                let bytes = self.datagram_max(outer)?.to_ne_bytes();
+                to.get_mut(..bytes.len())
+                    .ok_or(EINVAL)?
+                    .copy_from_slice(&bytes);
+                Ok(bytes.len())
+            }
             _ => Err(ENOPROTOOPT),
         }
     }

@@ -97,6 +97,16 @@ values! {
 }
 
 values! {
+    /// What the flows of a connection carry.
+    pub enum Carries(u32), enum "carries" {
+        #[doc = "One stream of bytes each way, as SOCK_STREAM sockets send it."]
+        1 "stream" Stream,
+        #[doc = "Datagrams, as SOCK_DGRAM sockets send them."]
+        2 "datagrams" Datagrams,
+    }
+}
+
+values! {
     /// How packets travel on a path.
     pub enum Encap(u32), enum "encap" {
         #[doc = "Directly in IP, under ECCP's own protocol number."]
@@ -166,4 +176,4 @@ values! {
     }
 }
 
-value_as_u32!(FlowState, Role, Encap, Policy, Reason);
+value_as_u32!(FlowState, Role, Carries, Encap, Policy, Reason);

@@ -36,7 +36,7 @@ mod value;
 
 pub use attribute::{name_of, parse_all, AttributeSet};
 pub use client::{Answer, Client, Dump};
-pub use constants::{Command, Encap, FlowState, Policy, Reason, Role};
+pub use constants::{Carries, Command, Encap, FlowState, Policy, Reason, Role};
 pub use error::{Error, Result};
 pub use extack::{attribute_at, ExtendedAck, Refusal};
 pub use family::Family;

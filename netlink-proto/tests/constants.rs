@@ -103,12 +103,13 @@ fn enumerations_are_those_of_the_header_and_of_the_specification() {
     let (header, spec) = (header("eccp.h"), spec::Spec::read());
     compare_values(&header, &spec, FlowState::SET, FlowState::TABLE);
     compare_values(&header, &spec, Role::SET, Role::TABLE);
+    compare_values(&header, &spec, Carries::SET, Carries::TABLE);
     compare_values(&header, &spec, Encap::SET, Encap::TABLE);
     compare_values(&header, &spec, Policy::SET, Policy::TABLE);
     compare_values(&header, &spec, Reason::SET, Reason::TABLE);
     assert_eq!(
         spec.enums.len(),
-        5,
+        6,
         "enumerations that the crate does not have"
     );
 }
@@ -187,6 +188,14 @@ fn numbers_of_sockets_are_those_of_the_header() {
     assert_eq!(header["ECCP_INFO"], socket::ECCP_INFO as u64);
     assert_eq!(header["ECCP_MOVE"], socket::ECCP_MOVE as u64);
     assert_eq!(header["ECCP_PSK"], socket::ECCP_PSK as u64);
+    assert_eq!(
+        header["ECCP_DATAGRAM_MAX"],
+        socket::ECCP_DATAGRAM_MAX as u64
+    );
+    assert_eq!(
+        header["ECCP_SOCKADDR_PEER"],
+        u64::from(socket::ECCP_SOCKADDR_PEER)
+    );
     assert_eq!(header["ECCP_PSK_LEN"], socket::ECCP_PSK_LEN as u64);
     for (name, value) in socket::FLOW_OPTIONS {
         assert_eq!(header[name], value as u64, "{name}");

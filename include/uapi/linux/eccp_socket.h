@@ -29,6 +29,7 @@
 #define ECCP_FLOW_REMOVE	6	/* set: local flow ID, __u64 */
 #define ECCP_FLOW_MOVE		7	/* set: struct eccp_flow_move */
 #define ECCP_FLOW_PREFER	8	/* set: local flow ID, __u64 */
+#define ECCP_DATAGRAM_MAX	16	/* get: __u32, largest datagram in bytes; SOCK_DGRAM */
 
 #define ECCP_PSK_LEN		32
 
@@ -44,11 +45,18 @@
 /* Shortest address that is accepted: everything but the service identifier. */
 #define ECCP_SOCKADDR_MIN_LEN	32
 
+/* Flag of an address by which recvfrom() names a peer that came to a SOCK_DGRAM
+ * socket by itself. Its last four bytes are the number of the peer at this
+ * socket, in network byte order; sendto() goes by them alone. @seccp_addr is
+ * where the peer was at the time.
+ */
+#define ECCP_SOCKADDR_PEER	1
+
 /**
  * struct sockaddr_eccp - a service at an address
  * @seccp_family: AF_ECCP
  * @seccp_port: service as a port number, when @seccp_service is all zero
- * @seccp_flags: none is defined; must be zero
+ * @seccp_flags: zero, or ECCP_SOCKADDR_PEER
  * @seccp_scope_id: interface of a link-local IPv6 address, else zero
  * @seccp_reserved: must be zero
  * @seccp_addr: IPv6 address, or IPv4 address as ::ffff:a.b.c.d; all zero is

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::attribute::attributes;
-use crate::constants::{Reason, Role};
+use crate::constants::{Carries, Reason, Role};
 use crate::value::{Flag, Port, ServiceId};
 
 attributes! {
@@ -54,5 +54,7 @@ attributes! {
         12 "uid" Uid(u32),
         #[doc = "Why the connection ended; only in connection-closed."]
         13 "reason" Reason(Reason),
+        #[doc = "What the flows of the connection carry."]
+        14 "carries" Carries(Carries),
     }
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 pub use attribute::{AddressAttribute, ConnectionAttribute};
 use netlink_packet_core::DefaultNla;
 
-use crate::constants::{Reason, Role};
+use crate::constants::{Carries, Reason, Role};
 use crate::flow::Service;
 
 /// An address that a side announced in its IList.
@@ -73,6 +73,8 @@ pub struct Connection {
     pub uid: Option<u32>,
     /// Why the connection ended.
     pub reason: Option<Reason>,
+    /// What the flows carry.
+    pub carries: Option<Carries>,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
 }
@@ -96,6 +98,7 @@ impl From<Vec<ConnectionAttribute>> for Connection {
                 A::Psk(_) => connection.psk = true,
                 A::Uid(value) => connection.uid = Some(value),
                 A::Reason(value) => connection.reason = Some(value),
+                A::Carries(value) => connection.carries = Some(value),
                 A::Other(other) => connection.other.push(other),
             }
         }

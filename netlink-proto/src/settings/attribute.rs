@@ -37,5 +37,9 @@ attributes! {
         14 "keepalive-ms" KeepaliveMs(u32),
         #[doc = "Flows of a connection."]
         15 "max-flows" MaxFlows(u32),
+        #[doc = "Peers of one datagram socket that is not connected."]
+        16 "max-datagram-peers" MaxDatagramPeers(u32),
+        #[doc = "How long a datagram socket that is not connected keeps an idle peer."]
+        17 "datagram-idle-ms" DatagramIdleMs(u32),
     }
 }

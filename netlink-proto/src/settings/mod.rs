@@ -32,7 +32,9 @@ impl SettingsAttribute {
             | S::MaxHalfOpen(value)
             | S::PathTimeoutMs(value)
             | S::KeepaliveMs(value)
-            | S::MaxFlows(value) => value.to_string(),
+            | S::MaxFlows(value)
+            | S::MaxDatagramPeers(value)
+            | S::DatagramIdleMs(value) => value.to_string(),
             S::Other(other) => format!("unknown-{}", other.kind()),
         }
     }
@@ -67,6 +69,8 @@ impl SettingsAttribute {
             "path-timeout-ms" => S::PathTimeoutMs(number()?),
             "keepalive-ms" => S::KeepaliveMs(number()?),
             "max-flows" => S::MaxFlows(number()?),
+            "max-datagram-peers" => S::MaxDatagramPeers(number()?),
+            "datagram-idle-ms" => S::DatagramIdleMs(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(

@@ -5,6 +5,7 @@
 //! what each system call does.
 
 mod address;
+mod datagram;
 mod flows;
 mod info;
 mod listener;
@@ -12,6 +13,7 @@ mod options;
 mod stream;
 
 pub use address::{Address, AddressError};
+pub use datagram::{Datagram, Peer};
 pub use flows::SocketFlow;
 pub use info::SocketInfo;
 pub use listener::Listener;
@@ -48,6 +50,10 @@ pub const FLOW_OPTIONS: [(&str, i32); 6] = [
     ("ECCP_FLOW_PREFER", ECCP_FLOW_PREFER),
     ("ECCP_MAX_FLOWS", ECCP_MAX_FLOWS as i32),
 ];
+/// Option that reads the largest datagram, in bytes.
+pub const ECCP_DATAGRAM_MAX: i32 = 16;
+/// Flag of an address that names a peer by its number at a datagram socket.
+pub const ECCP_SOCKADDR_PEER: u32 = 1;
 /// Bytes in a pre-shared key.
 pub const ECCP_PSK_LEN: usize = 32;
 /// Shortest address that the kernel accepts.

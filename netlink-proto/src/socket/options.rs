@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::info::{self, SocketInfo};
-use super::{ECCP_INFO, ECCP_MOVE, ECCP_PSK, ECCP_PSK_LEN, SOL_ECCP};
+use super::{ECCP_DATAGRAM_MAX, ECCP_INFO, ECCP_MOVE, ECCP_PSK, ECCP_PSK_LEN, SOL_ECCP};
 use crate::flow::Target;
 
 pub(super) fn set(fd: impl AsFd, option: i32, value: &[u8]) -> io::Result<()> {
@@ -47,6 +47,27 @@ pub(super) fn info(fd: impl AsFd) -> io::Result<SocketInfo> {
         return Err(io::Error::last_os_error());
     }
     Ok(SocketInfo::from_bytes(&bytes))
+}
+
+/// Reads ECCP_DATAGRAM_MAX.
+pub(super) fn datagram_max(fd: impl AsFd) -> io::Result<u32> {
+    let mut value = 0u32;
+    let mut length = size_of_val(&value) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes, which is the size of
+    // the integer.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_fd().as_raw_fd(),
+            SOL_ECCP,
+            ECCP_DATAGRAM_MAX,
+            (&raw mut value).cast(),
+            &mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(value)
 }
 
 /// Bytes of `struct eccp_move`.

@@ -144,5 +144,21 @@ values! {
         68 "refused-flows" RefusedFlows,
         #[doc = "Times that the data of a connection took another flow."]
         69 "carrier-changes" CarrierChanges,
+        #[doc = "Connections of datagram sockets that were closed because they were idle."]
+        70 "datagram-idle" DatagramIdle,
+        #[doc = "Received datagrams whose UDP header is not that of their flow."]
+        71 "drop-datagram-header" DropDatagramHeader,
+        #[doc = "Received datagrams with a wrong checksum."]
+        72 "drop-datagram-checksum" DropDatagramChecksum,
+        #[doc = "Received datagrams beyond the socket's receive buffer."]
+        73 "drop-datagram-buffer" DropDatagramBuffer,
+        #[doc = "Datagrams that found no path in time, or too many waiting for one."]
+        74 "drop-datagram-waiting" DropDatagramWaiting,
+        #[doc = "Datagrams that waited for a path and were too long for it."]
+        75 "drop-datagram-size" DropDatagramSize,
+        #[doc = "Datagrams that the device's queue did not take."]
+        76 "drop-datagram-device" DropDatagramDevice,
+        #[doc = "Peers beyond max-datagram-peers."]
+        77 "drop-datagram-peers" DropDatagramPeers,
     }
 }

@@ -124,6 +124,18 @@ fn set_flags(name: &str, flags: LinkFlags) -> Result<()> {
     request(&what, Mode::Change, RouteNetlinkMessage::SetLink(message))
 }
 
+/// `ip link set NAME mtu MTU`.
+///
+/// # Errors
+/// The kernel's errno with the name.
+pub fn set_mtu(name: &str, mtu: u32) -> Result<()> {
+    let mut message = LinkMessage::default();
+    message.header.index = index(name)?;
+    message.attributes = vec![LinkAttribute::Mtu(mtu)];
+    let what = format!("link {name} mtu {mtu}");
+    request(&what, Mode::Change, RouteNetlinkMessage::SetLink(message))
+}
+
 /// `ip address add PREFIX dev NAME nodad`.
 ///
 /// # Errors

@@ -5,6 +5,9 @@ use crate::roster::Scenario;
 
 mod attack;
 mod connections;
+mod datagram_calls;
+mod datagram_moves;
+mod datagrams;
 mod failover;
 mod flows;
 mod lifecycle;
@@ -28,5 +31,8 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     permission::TABLE,
     netlink::TABLE,
     attack::TABLE,
+    datagrams::TABLE,
+    datagram_calls::TABLE,
+    datagram_moves::TABLE,
     lifecycle::TABLE,
 ];

@@ -67,14 +67,14 @@ const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>
 
 /// Which way packets vanish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     ToServer,
     ToClient,
     Both,
 }
 
 /// Makes all packets between a client's access network and the core vanish, or pass again.
-fn cut(campus: &Campus, access: Access, way: Way, dead: bool) -> Result<()> {
+pub(super) fn cut(campus: &Campus, access: Access, way: Way, dead: bool) -> Result<()> {
     let netem = Netem {
         loss: if dead { 1.0 } else { 0.0 },
         ..Netem::default()

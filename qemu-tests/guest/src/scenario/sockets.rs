@@ -81,8 +81,8 @@ fn refusals(_stage: &Stage) -> Result<()> {
         let open =
             |kind, protocol| -> std::io::Result<OwnedFd> { Ok(socket(family, kind, protocol)?) };
         expect_errno(
-            "SOCK_DGRAM",
-            open(SocketType::DGRAM, None),
+            "SOCK_SEQPACKET",
+            open(SocketType::SEQPACKET, None),
             libc::ESOCKTNOSUPPORT,
         )?;
         expect_errno(
