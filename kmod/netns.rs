@@ -8,7 +8,11 @@ use crate::{
     flow::Flow,
     kernel_objects::{crypto::now, net::NetRef, work},
     proto::{
-        address::LocalAddress, limit::TokenBucket, service::Service, settings::Settings,
+        address::LocalAddress,
+        limit::TokenBucket,
+        rule::{Rule, MAX_RULES},
+        service::Service,
+        settings::Settings,
         time::Duration,
     },
     socket::{datagram::Peers, listener::Listener},
@@ -52,6 +56,37 @@ const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=60_999;
 /// Most answers a second to packets that belong to no connection.
 const STRANGER_ANSWERS: u32 = 100;
 
+/// The rules for local addresses, in the order in which they are applied.
+struct Rules {
+    list: KVec<Rule>,
+    next_id: u32,
+}
+
+impl Rules {
+    fn new() -> Self {
+        Self {
+            list: KVec::new(),
+            next_id: 1,
+        }
+    }
+
+    fn add(&mut self, rule: Rule) -> Result<u32> {
+        if self.list.len() >= MAX_RULES {
+            return Err(ENOSPC);
+        }
+        let id = self.next_id;
+        self.list.push(Rule { id, ..rule }, GFP_KERNEL)?;
+        self.next_id = id.wrapping_add(1).max(1);
+        Ok(id)
+    }
+
+    fn delete(&mut self, id: u32) -> bool {
+        let before = self.list.len();
+        self.list.retain(|rule| rule.id != id);
+        self.list.len() < before
+    }
+}
+
 /// A network namespace.
 #[pin_data]
 pub(crate) struct Net {
@@ -61,6 +96,8 @@ pub(crate) struct Net {
     config: Mutex<Config>,
     #[pin]
     listeners: Mutex<KVec<Arc<Listener>>>,
+    #[pin]
+    rules: Mutex<Rules>,
     /// Whether the UDP sockets are open.
     #[pin]
     udp: Mutex<bool>,
@@ -80,6 +117,7 @@ impl Net {
                 counters: Counters::new(),
                 config <- new_mutex!(Config::DEFAULT, "eccp_config"),
                 listeners <- new_mutex!(KVec::new(), "eccp_listeners"),
+                rules <- new_mutex!(Rules::new(), "eccp_rules"),
                 udp <- new_mutex!(false, "eccp_udp"),
                 connections: Atomic::new(0),
                 half_open: Atomic::new(0),
@@ -233,7 +271,31 @@ impl Net {
 
     /// The addresses of the namespace that a path may start from.
     pub(crate) fn addresses(&self) -> KVec<LocalAddress> {
-        self.raw.addresses().unwrap_or_else(|_| KVec::new())
+        let rules = self.rules.lock();
+        let addresses = self.raw.addresses(&rules.list);
+        addresses.unwrap_or_else(|_| KVec::new())
+    }
+
+    /// Adds a rule behind the others; its ID. Errors: ENOSPC when there are as many as there may
+    /// be, ENOMEM.
+    pub(crate) fn add_rule(&self, rule: Rule) -> Result<u32> {
+        let id = self.rules.lock().add(rule)?;
+        self.addresses_changed();
+        Ok(id)
+    }
+
+    /// Takes a rule away; `false` when there is none of that ID.
+    pub(crate) fn delete_rule(&self, id: u32) -> bool {
+        let found = self.rules.lock().delete(id);
+        if found {
+            self.addresses_changed();
+        }
+        found
+    }
+
+    /// The rule at a position, in the order in which they are applied.
+    pub(crate) fn rule_at(&self, at: usize) -> Option<Rule> {
+        self.rules.lock().list.get(at).copied()
     }
 
     /// Tells every connection which addresses there are now.

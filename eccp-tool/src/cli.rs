@@ -11,9 +11,12 @@ use crate::failure::Failure;
 use crate::flow::FlowCommand;
 use crate::monitor::MonitorCommand;
 use crate::output::Output;
+use crate::rule::RuleCommand;
 use crate::settings::SettingsCommand;
 use crate::stats::StatsCommand;
-use crate::{check, completion, connection, flow, info, monitor, netns, settings, stats, status};
+use crate::{
+    check, completion, connection, flow, info, monitor, netns, rule, settings, stats, status,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,6 +67,12 @@ enum Object {
         #[command(subcommand)]
         command: Option<FlowCommand>,
     },
+    /// Show and change the rules for local addresses
+    #[command(infer_subcommands = true)]
+    Rule {
+        #[command(subcommand)]
+        command: Option<RuleCommand>,
+    },
     /// Print events as they happen
     Monitor(MonitorCommand),
     /// Show the counters: what happened, and why packets were dropped
@@ -103,6 +112,9 @@ impl Cli {
             Some(Object::Flow {
                 command: Some(command),
             }) => flow::run(&command, output),
+            Some(Object::Rule { command }) => {
+                rule::run(&command.unwrap_or(RuleCommand::Show), output)
+            }
             Some(Object::Monitor(command)) => monitor::run(&command, output),
             Some(Object::Stats(command)) => stats::run(&command, output),
             Some(Object::Settings { command }) => {

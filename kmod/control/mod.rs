@@ -6,5 +6,6 @@ mod describe;
 mod flow_requests;
 pub(crate) mod netlink;
 pub(crate) mod notify;
+mod rules;
 mod settings;
 pub(crate) mod snapshot;

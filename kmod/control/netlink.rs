@@ -3,7 +3,7 @@
 
 use super::{
     counters::{Count, COUNTERS},
-    describe, flow_requests, settings,
+    describe, flow_requests, rules, settings,
     snapshot::{ConnectionSnapshot, FlowSnapshot},
 };
 use crate::kernel_objects::errno::EOPNOTSUPP;
@@ -31,6 +31,8 @@ pub(crate) fn answer(cmd: u32, request: &Request) -> Result {
         sys::ECCP_CMD_FLOW_ADD => flow_requests::add(cmd, request, &net),
         sys::ECCP_CMD_FLOW_REMOVE => flow_requests::remove(request, &net),
         sys::ECCP_CMD_FLOW_PREFER => flow_requests::prefer(request, &net),
+        sys::ECCP_CMD_RULE_ADD => rules::add(cmd, request, &net),
+        sys::ECCP_CMD_RULE_DELETE => rules::delete(request, &net),
         sys::ECCP_CMD_SETTINGS_GET => {
             let config = net.config();
             request.reply(cmd, |to| settings::write(to, &config))
@@ -44,6 +46,9 @@ pub(crate) fn answer(cmd: u32, request: &Request) -> Result {
 /// Answers a part of a dump: as many objects as fit.
 pub(crate) fn dump(cmd: u32, dump: &mut Dump) -> Result {
     let net = dump.net()?;
+    if cmd == sys::ECCP_CMD_RULE_GET {
+        return rules::dump(cmd, dump, &net);
+    }
     dump.at_generation(net.generation());
     let (mut bucket, mut entry) = dump.position();
     while bucket < crate::flows().buckets() {

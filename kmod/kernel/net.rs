@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     netns::Net,
-    proto::address::{Family, IpAddr128, LocalAddress},
+    proto::{
+        address::{Family, IpAddr128, LocalAddress},
+        rule::{self, Rule},
+    },
 };
 use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::{error::to_result, prelude::*, sync::Arc};
@@ -71,8 +74,8 @@ impl NetRef {
         ok
     }
 
-    /// The addresses from which a packet could leave now.
-    pub(crate) fn addresses(self) -> Result<KVec<LocalAddress>> {
+    /// The addresses from which a packet could leave now, as the rules want them.
+    pub(crate) fn addresses(self, rules: &[Rule]) -> Result<KVec<LocalAddress>> {
         let mut raw = KVec::<sys::shim_address>::with_capacity(MAX_ADDRESSES, GFP_KERNEL)?;
         for _ in 0..MAX_ADDRESSES {
             raw.push(sys::shim_address::default(), GFP_KERNEL)?;
@@ -81,14 +84,15 @@ impl NetRef {
         let n = unsafe { sys::shim_net_addresses(self.0, raw.as_mut_ptr(), MAX_ADDRESSES as u32) };
         let mut list = KVec::with_capacity(n as usize, GFP_KERNEL)?;
         for a in raw.iter().take(n as usize).filter(|a| a.local_scope == 0) {
-            list.push(
-                LocalAddress {
-                    addr: IpAddr128(a.addr),
-                    ifindex: a.ifindex,
-                    ..LocalAddress::NONE
-                },
-                GFP_KERNEL,
-            )?;
+            let address = LocalAddress {
+                addr: IpAddr128(a.addr),
+                ifindex: a.ifindex,
+                ..LocalAddress::NONE
+            };
+            let [name @ .., _] = a.name;
+            if let Some(address) = rule::apply(rules, address, &name) {
+                list.push(address, GFP_KERNEL)?;
+            }
         }
         Ok(list)
     }

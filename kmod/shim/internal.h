@@ -39,6 +39,7 @@ struct shim_flow {
 	u32 cookie;
 	__wsum pseudo;
 	struct sk_buff_head held;
+	bool restarts; /* what was outstanding on the last path is being sent again; under the inner socket's lock */
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
 	/* watch.c: what TCP had delivered when it last sent, and since when it had. */
 	u32 delivered;

@@ -225,6 +225,7 @@ static u32 shim_list_ipv4(struct net_device *dev, struct shim_address *list, u32
 		memset(&list[n], 0, sizeof(list[n]));
 		ipv6_addr_set_v4mapped(ifa->ifa_local, (struct in6_addr *)list[n].addr);
 		list[n].ifindex = dev->ifindex;
+		memcpy(list[n].name, dev->name, sizeof(list[n].name));
 		list[n].local_scope = ifa->ifa_scope >= RT_SCOPE_LINK;
 		n++;
 	}
@@ -247,6 +248,7 @@ static u32 shim_list_ipv6(struct net_device *dev, struct shim_address *list, u32
 		memset(&list[n], 0, sizeof(list[n]));
 		memcpy(list[n].addr, &ifa->addr, 16);
 		list[n].ifindex = dev->ifindex;
+		memcpy(list[n].name, dev->name, sizeof(list[n].name));
 		list[n].v6 = 1;
 		list[n].local_scope = !!(ipv6_addr_type(&ifa->addr) & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_LOOPBACK));
 		n++;
@@ -254,6 +256,8 @@ static u32 shim_list_ipv6(struct net_device *dev, struct shim_address *list, u32
 	read_unlock_bh(&in6->lock);
 	return n;
 }
+
+static_assert(sizeof_field(struct shim_address, name) == IFNAMSIZ);
 
 /* The addresses from which a packet could leave now. */
 u32 shim_net_addresses(struct net *net, struct shim_address *list, u32 max)

@@ -111,6 +111,7 @@ struct shim_address {
 	u8 v6;
 	u8 local_scope; /* loopback or link-local: never told to a peer */
 	u8 pad[2];
+	u8 name[16];	/* of the interface */
 };
 
 /* The numbers that the module was loaded with. */

@@ -35,6 +35,9 @@ SHIM_DO(stats_get, ECCP_CMD_STATS_GET)
 SHIM_DO(flow_add, ECCP_CMD_FLOW_ADD)
 SHIM_DO(flow_remove, ECCP_CMD_FLOW_REMOVE)
 SHIM_DO(flow_prefer, ECCP_CMD_FLOW_PREFER)
+SHIM_DO(rule_add, ECCP_CMD_RULE_ADD)
+SHIM_DO(rule_delete, ECCP_CMD_RULE_DELETE)
+SHIM_DUMP(rule_get, ECCP_CMD_RULE_GET)
 
 int shim_genl_register(void)
 {

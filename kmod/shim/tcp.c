@@ -17,6 +17,11 @@ static int shim_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *f
 {
 	struct shim_flow *flow = shim_flow_of(sk);
 
+	/* A timer that expired has left one segment of the window, but this path has lost nothing yet. */
+	if (unlikely(flow->restarts) && inet_csk(sk)->icsk_ca_state == TCP_CA_Loss) {
+		flow->restarts = false;
+		tcp_snd_cwnd_set(tcp_sk(sk), TCP_INIT_CWND);
+	}
 	shim_watch_sent(sk, flow);
 	return eccp_rust_xmit(sk, skb, flow, flow->owner);
 }
@@ -309,6 +314,7 @@ void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, boo
 		tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
 		tp->srtt_us = 0;
 		tp->mdev_us = jiffies_to_usecs(TCP_TIMEOUT_INIT);
+		flow->restarts = tp->packets_out != 0;
 	}
 	shim_tcp_resend(sk);
 	if ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT))

@@ -151,6 +151,9 @@ int shim_tx_along(struct sock *sk, struct sk_buff *skb, const struct shim_path *
 
 	rcu_read_lock();
 	skb_dst_set_noref(skb, dst);
+	/* The kernel tells of a lost carrier up to a second later. */
+	if (unlikely(!netif_carrier_ok(dst->dev)))
+		shim_net_kick(net);
 	if (path->udp)
 		shim_tx_udp(skb, path);
 	/* Many NICs trust the TCP checksum offset but parse only protocol 6. */

@@ -17,6 +17,7 @@ use crate::flow::{
 };
 use crate::info::Info;
 use crate::message::{Attributes, Message};
+use crate::rule::{Rule, RuleAttribute};
 use crate::settings::SettingsAttribute;
 use crate::stats::StatsAttribute;
 use crate::transport::{NetlinkSocket, Transport};
@@ -156,6 +157,36 @@ impl<T: Transport> Client<T> {
         let request = Message {
             command,
             attributes: Attributes::FlowRef(vec![FlowRefAttribute::FlowId(id)]),
+        };
+        self.request(&request, 0).map(drop)
+    }
+
+    /// The rules for local addresses, in the order in which they are applied.
+    pub fn rules(&mut self) -> Result<Vec<Rule>> {
+        let dump = self.dump(Command::RuleGet, |attributes| match attributes {
+            Attributes::Rule(list) => Some(list.into()),
+            _ => None,
+        })?;
+        Ok(dump.items)
+    }
+
+    /// Adds a rule behind the others; its ID.
+    pub fn add_rule(&mut self, rule: &Rule) -> Result<u32> {
+        let request = Message {
+            command: Command::RuleAdd,
+            attributes: Attributes::Rule(rule.attributes()),
+        };
+        self.object(request, |attributes| match attributes {
+            Attributes::Rule(list) => Rule::from(list).id,
+            _ => None,
+        })
+    }
+
+    /// Takes a rule away.
+    pub fn delete_rule(&mut self, id: u32) -> Result<()> {
+        let request = Message {
+            command: Command::RuleDelete,
+            attributes: Attributes::Rule(vec![RuleAttribute::Id(id)]),
         };
         self.request(&request, 0).map(drop)
     }

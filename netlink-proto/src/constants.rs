@@ -57,6 +57,12 @@ values! {
         20 "flow-remove" FlowRemove,
         #[doc = "Send the data of the connection along this flow from now on."]
         21 "flow-prefer" FlowPrefer,
+        #[doc = "Add a rule for local addresses behind those that exist."]
+        22 "rule-add" RuleAdd,
+        #[doc = "Take a rule away."]
+        23 "rule-delete" RuleDelete,
+        #[doc = "Read all rules of the namespace in the order in which they are applied."]
+        24 "rule-get" RuleGet,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::constants::{Command, FAMILY_NAME, FAMILY_VERSION};
 use crate::event::AddressGoneAttribute;
 use crate::flow::{AddAttribute, FlowAttribute, FlowRefAttribute, MoveAttribute};
 use crate::info::InfoAttribute;
+use crate::rule::RuleAttribute;
 use crate::settings::SettingsAttribute;
 use crate::stats::StatsAttribute;
 
@@ -35,6 +36,8 @@ pub enum Attributes {
     Add(Vec<AddAttribute>),
     /// Of flow-remove and flow-prefer.
     FlowRef(Vec<FlowRefAttribute>),
+    /// Of rule-add, rule-delete and rule-get.
+    Rule(Vec<RuleAttribute>),
     /// Of a command that this version of the crate does not know.
     Other(Vec<DefaultNla>),
 }
@@ -52,6 +55,7 @@ macro_rules! with_list {
             Attributes::AddressGone($list) => $body,
             Attributes::Add($list) => $body,
             Attributes::FlowRef($list) => $body,
+            Attributes::Rule($list) => $body,
             Attributes::Other($list) => $body,
         }
     };
@@ -78,6 +82,9 @@ impl Message {
             Command::StatsGet => Attributes::Stats(Vec::new()),
             Command::FlowAdd => Attributes::Add(Vec::new()),
             Command::FlowRemove | Command::FlowPrefer => Attributes::FlowRef(Vec::new()),
+            Command::RuleAdd | Command::RuleDelete | Command::RuleGet => {
+                Attributes::Rule(Vec::new())
+            }
             _ => Attributes::Other(Vec::new()),
         };
         Message {
@@ -109,6 +116,7 @@ pub fn attribute_name(command: Command, kind: u16) -> Option<&'static str> {
         Command::AddressGone => name_of::<AddressGoneAttribute>(kind),
         Command::FlowAdd => name_of::<AddAttribute>(kind),
         Command::FlowRemove | Command::FlowPrefer => name_of::<FlowRefAttribute>(kind),
+        Command::RuleAdd | Command::RuleDelete | Command::RuleGet => name_of::<RuleAttribute>(kind),
         Command::Other(_) => None,
     }
 }
@@ -160,6 +168,9 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
             Command::AddressGone => Attributes::AddressGone(parse_all(bytes)?),
             Command::FlowAdd => Attributes::Add(parse_all(bytes)?),
             Command::FlowRemove | Command::FlowPrefer => Attributes::FlowRef(parse_all(bytes)?),
+            Command::RuleAdd | Command::RuleDelete | Command::RuleGet => {
+                Attributes::Rule(parse_all(bytes)?)
+            }
             Command::Other(_) => Attributes::Other(
                 NlasIterator::new(bytes)
                     .map(|attribute| parse_other(&attribute?))

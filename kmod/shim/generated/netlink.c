@@ -143,6 +143,23 @@ static const struct nla_policy eccp_flow_prefer_nl_policy[ECCP_A_FLOW_REF_FLOW_I
 	[ECCP_A_FLOW_REF_FLOW_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
 };
 
+/* ECCP_CMD_RULE_ADD - do */
+static const struct nla_policy eccp_rule_add_nl_policy[ECCP_A_RULE_NEVER + 1] = {
+	[ECCP_A_RULE_DEV] = { .type = NLA_NUL_STRING, .len = 15, },
+	[ECCP_A_RULE_PREFIX_IPV4] = { .type = NLA_BE32, },
+	[ECCP_A_RULE_PREFIX_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[ECCP_A_RULE_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U8, 128),
+	[ECCP_A_RULE_PRIORITY] = { .type = NLA_U8, },
+	[ECCP_A_RULE_BACKUP] = { .type = NLA_FLAG, },
+	[ECCP_A_RULE_METERED] = { .type = NLA_FLAG, },
+	[ECCP_A_RULE_NEVER] = { .type = NLA_FLAG, },
+};
+
+/* ECCP_CMD_RULE_DELETE - do */
+static const struct nla_policy eccp_rule_delete_nl_policy[ECCP_A_RULE_ID + 1] = {
+	[ECCP_A_RULE_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
 /* Ops table for eccp */
 static const struct genl_split_ops eccp_nl_ops[] = {
 	{
@@ -218,6 +235,25 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.policy		= eccp_flow_prefer_nl_policy,
 		.maxattr	= ECCP_A_FLOW_REF_FLOW_ID,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_RULE_ADD,
+		.doit		= eccp_nl_rule_add_doit,
+		.policy		= eccp_rule_add_nl_policy,
+		.maxattr	= ECCP_A_RULE_NEVER,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_RULE_DELETE,
+		.doit		= eccp_nl_rule_delete_doit,
+		.policy		= eccp_rule_delete_nl_policy,
+		.maxattr	= ECCP_A_RULE_ID,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= ECCP_CMD_RULE_GET,
+		.dumpit	= eccp_nl_rule_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
 	},
 };
 

@@ -25,6 +25,9 @@ int eccp_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_flow_add_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_flow_remove_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_flow_prefer_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_rule_add_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_rule_delete_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_rule_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 enum {
 	ECCP_NLGRP_EVENTS,

@@ -7,6 +7,7 @@
 //!            └─lte─── cell ─┘        └──eth1─┘
 //! ```
 
+use std::io::Write;
 use std::net::{IpAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
@@ -26,12 +27,17 @@ use crate::roster::{Needs, Scenario};
 use crate::stage::Stage;
 use crate::stream::info;
 use crate::topology::{Access, Family};
+use crate::traffic::drain;
 use crate::{link, tool};
 
 /// How long a set-up or a change of flows may take on a quiet machine.
 const CHANGE: Duration = Duration::from_secs(10);
 /// One-way delay of the access networks in the measurement.
 const ONE_WAY: Duration = Duration::from_millis(60);
+/// Time between two messages of the measurement: fewer than the initial window in a round trip.
+const TICK: Duration = Duration::from_millis(20);
+/// Messages of the measurement.
+const MESSAGES: u32 = 100;
 /// How often each way to fail over is measured.
 const ROUNDS: usize = 3;
 
@@ -41,6 +47,8 @@ pub(super) const TABLE: &[Scenario] = &[
     scenario("backup_flow_takes_over_at_once", true, takes_over),
     scenario("data_returns_to_the_better_flow", false, returns),
     scenario("flows_of_a_socket", false, of_a_socket),
+    scenario("rules_for_addresses", true, rules),
+    scenario("address_changes_on_a_live_link", false, address_changes),
 ];
 
 const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>) -> Scenario {
@@ -229,26 +237,43 @@ fn tool_commands(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// The longest pause when the client loses its address, with or without an established backup
-/// flow, on paths with a round-trip time of twice [`ONE_WAY`].
+/// The longest pause between two messages when the client loses its address, with or without an
+/// established backup flow, on paths with a round-trip time of twice [`ONE_WAY`].
 fn measure(stage: &Stage, backup: bool) -> Result<Duration> {
-    let load = Load::over(2, 3);
-    let mut roaming = Roaming::start(stage, Some(load), Some(load))?;
+    let mut roaming = Roaming::start(stage, None, None)?;
     for access in [Access::WIFI, Access::LTE] {
         roaming.campus.shape(access, Netem::delay(ONE_WAY))?;
     }
     if backup {
         add_lte(stage, &mut roaming, &over_lte(true))?;
     }
-    let begin = roaming.talk.wait_for_up(load.bytes / 3)?;
+    let pair = &roaming.talk.pair;
+    let (from, to) = (pair.client.try_clone()?, pair.server.try_clone()?);
+    rustix::net::sockopt::set_tcp_nodelay(&from, true)?;
+    let sender = thread::spawn(move || -> std::io::Result<()> {
+        for _ in 0..MESSAGES {
+            (&from).write_all(&[0x5a; 200])?;
+            thread::sleep(TICK);
+        }
+        from.shutdown(std::net::Shutdown::Write)
+    });
+    let receiver = thread::spawn(move || drain(&to, |_| Ok(())));
+    thread::sleep(TICK * MESSAGES / 3);
+    let begin = Instant::now();
     roaming.campus.client.run(|| {
         Access::WIFI.leave(Family::V6)?;
         Access::WIFI.leave(Family::V4)
     })?;
-    let end = roaming.talk.wait_for_up(load.bytes * 2 / 3)?;
-    let outcome = roaming.talk.finish()?;
-    let received = outcome.up.context("the server received nothing")?;
-    Ok(received.longest_gap(begin, end))
+    let panicked = |_| anyhow::anyhow!("a thread of the measurement panicked");
+    let (received, end) = receiver.join().map_err(panicked)?;
+    end.context("receiving")?;
+    sender.join().map_err(panicked)?.context("sending")?;
+    ensure!(
+        received.bytes == 200 * u64::from(MESSAGES),
+        "{} bytes came",
+        received.bytes
+    );
+    Ok(received.longest_gap(begin, begin + TICK * MESSAGES / 3))
 }
 
 fn takes_over(stage: &Stage) -> Result<()> {
@@ -262,12 +287,18 @@ fn takes_over(stage: &Stage) -> Result<()> {
         gaps.sort_unstable();
         gaps[ROUNDS / 2]
     });
+    stage.measure("message_interval_ms", TICK.as_millis() as u64);
     stage.measure("handshake_gap_ms", handshake.as_millis() as u64);
     stage.measure("backup_gap_ms", backup.as_millis() as u64);
     stage.measure("rtt_ms", 2 * ONE_WAY.as_millis() as u64);
     ensure!(
         backup + ONE_WAY < handshake,
         "the backup flow took {backup:?} to take over, the handshake {handshake:?}"
+    );
+    let limit = stage.patience(ONE_WAY);
+    ensure!(
+        backup < limit,
+        "the backup flow took {backup:?} to take over, more than {limit:?}"
     );
     Ok(())
 }
@@ -366,4 +397,107 @@ fn over_nowhere() -> Addition {
         remote: None,
         backup: false,
     }
+}
+
+/// Rules make addresses better, worse or unusable, and flows and lists follow.
+fn rules(stage: &Stage) -> Result<()> {
+    let load = Load::over(4, 4);
+    let mut roaming = Roaming::start(stage, Some(load), Some(load))?;
+    roaming.client.set(vec![
+        SettingsAttribute::Policy(eccp_netlink::Policy::Prefer),
+        SettingsAttribute::PreferDelayMs(200),
+    ])?;
+    let run = |arguments: &[&str]| roaming.campus.client.run(|| tool::run(arguments));
+    roaming.talk.wait_for_down(load.bytes / 8)?;
+    // The address in use becomes worse than the other one.
+    let said = run(&[
+        "rule",
+        "add",
+        "--dev",
+        "wifi",
+        "--priority",
+        "9",
+        "--metered",
+    ])?;
+    ensure!(said.trim() == "1 dev wifi priority 9 metered", "{said}");
+    let lte = Access::LTE.address(Family::V4);
+    roaming
+        .client_arrives(lte)
+        .context("the preferred address")?;
+    let limit = stage.patience(CHANGE);
+    let told = |wanted: &dyn Fn(&eccp_netlink::connection::Address) -> bool| -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let mut server = crate::control::Control::open(&roaming.campus.server)?;
+            let all = server.client().connections()?.items;
+            if all.iter().any(|c| c.remote_addresses.iter().any(wanted)) {
+                return Ok(());
+            }
+            ensure!(begin.elapsed() < limit, "the server knows {all:#?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    told(&|address| address.priority == Some(9) && address.metered)?;
+    // An address that may never be used is left at once.
+    let said = run(&["rule", "add", "--prefix", "10.2.0.0/16", "--never"])?;
+    ensure!(said.contains("prefix 10.2.0.0/16 never"), "{said}");
+    wait_flows(&roaming.talk.pair.client, "elsewhere", limit, |flows| {
+        active(flows).is_some_and(|local| local != lte)
+    })?;
+    let shown = run(&["rule", "show"])?;
+    ensure!(shown.lines().count() == 2, "{shown}");
+    for (arguments, words) in [
+        (vec!["rule", "delete", "77"], "no rule of this namespace"),
+        (
+            vec!["rule", "add", "--prefix", "10.2.0.1/16"],
+            "beyond its length",
+        ),
+        (
+            vec!["flow", "move", "x", "--to", "10.2.0.10"],
+            "not a flow ID",
+        ),
+    ] {
+        let refused = roaming.campus.client.run(|| tool::output(&arguments))?;
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        ensure!(!refused.status.success() && told.contains(words), "{told}");
+    }
+    run(&["rule", "delete", "1"])?;
+    roaming
+        .client_arrives(Access::WIFI.address(Family::V4))
+        .context("without the rule")?;
+    roaming.talk.finish()?;
+    Ok(())
+}
+
+/// The interface keeps its link and gets another address.
+fn address_changes(stage: &Stage) -> Result<()> {
+    for family in Family::BOTH {
+        let load = Load::over(4, 4);
+        let mut roaming = Roaming::start(stage, Some(load), Some(load))?;
+        let (old, new) = (Access::WIFI.address(family), family.host(1, 77));
+        if family == Family::V6 {
+            roaming.client_moves(old)?;
+        }
+        // Nothing else is left to go to.
+        roaming.campus.client.run(|| {
+            Access::LTE.leave(Family::V6)?;
+            Access::LTE.leave(Family::V4)?;
+            let other = match family {
+                Family::V4 => Family::V6,
+                Family::V6 => Family::V4,
+            };
+            Access::WIFI.leave(other)
+        })?;
+        roaming.talk.wait_for_down(load.bytes / 4)?;
+        roaming.campus.client.run(|| {
+            Access::WIFI.leave(family)?;
+            link::add_address(Access::WIFI.interface, link::Prefix::usual(new))?;
+            Access::WIFI.add_routes_for(family, new)
+        })?;
+        roaming
+            .client_arrives(new)
+            .with_context(|| format!("{old} became {new}"))?;
+        roaming.talk.finish()?;
+    }
+    Ok(())
 }
