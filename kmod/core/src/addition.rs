@@ -148,14 +148,12 @@ impl Connection {
     }
 
     fn has_room(&self) -> bool {
-        let live = self.flows.iter().filter(|flow| flow.is_live()).count();
-        live < usize::from(self.shared.settings.max_flows)
+        self.live_flows() < usize::from(self.shared.settings.max_flows)
     }
 
     fn free_slot(&self) -> Option<FlowIndex> {
-        let mut slots = (0u8..).zip(&self.flows);
-        let (index, _) = slots.find(|(_, flow)| !flow.is_live())?;
-        Some(FlowIndex(index))
+        let free = self.flows.iter().find(|flow| !flow.is_live())?;
+        Some(free.index)
     }
 
     fn place(&mut self, flow: Flow) {

@@ -31,7 +31,7 @@ impl Others {
 
     /// True if a flow other than `flow` uses the local address, or its interface.
     pub(super) fn use_address(&self, flow: FlowIndex, address: &LocalAddress) -> bool {
-        let others = self.used.iter().enumerate();
+        let others = (0..MAX_FLOWS).zip(&self.used);
         others
             .filter(|(index, _)| *index != usize::from(flow.0))
             .any(|(_, (addr, ifindex))| {
@@ -41,18 +41,25 @@ impl Others {
 
     /// Where the peer was proven on other flows than `flow` (R7, R12).
     pub(super) fn proven(&self, flow: FlowIndex) -> impl Iterator<Item = &RemoteAddr> {
-        let all = self.proven.iter().enumerate();
+        let all = (0..MAX_FLOWS).zip(&self.proven);
         all.filter(move |(index, _)| *index != usize::from(flow.0))
             .filter_map(|(_, remote)| remote.as_ref())
     }
 }
 
 impl Connection {
+    /// Number of flows that take part in the protocol.
+    pub(super) fn live_flows(&self) -> usize {
+        let live = self.flows.iter().filter(|flow| flow.is_live());
+        live.fold(0, |count, _| count.saturating_add(1))
+    }
+
     /// Takes a new view of all flows.
     pub(super) fn note_others(&mut self) {
         let mut view = Others::NONE;
-        if self.flows.iter().filter(|flow| flow.is_live()).count() > 1 {
-            for (at, flow) in self.flows.iter().enumerate().filter(|(_, f)| f.is_live()) {
+        if self.live_flows() > 1 {
+            let all = (0..MAX_FLOWS).zip(&self.flows);
+            for (at, flow) in all.filter(|(_, flow)| flow.is_live()) {
                 if let Some(slot) = view.used.get_mut(at) {
                     *slot = flow.wanted_address();
                 }
