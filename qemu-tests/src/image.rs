@@ -12,6 +12,14 @@ use crate::kernel::Kernel;
 
 /// Modules of the kernel that the scenarios need for their networks.
 const NETWORK_MODULES: [&str; 4] = ["veth", "sch_netem", "af_packet", "crc32c_generic"];
+/// What the budgets need beyond them.
+const BUDGET_MODULES: [&str; 5] = [
+    "wireguard",
+    "nft_chain_nat",
+    "nft_masq",
+    "nf_conntrack_netlink",
+    "nf_tables",
+];
 const ECCP_MODULE: &str = "/modules/eccp.ko";
 
 /// The programs and the module that go into an image, as paths on the host.
@@ -48,7 +56,11 @@ pub fn build(kernel: &Kernel, ingredients: &Ingredients, task: Task, seed: u64) 
             archive.add_program(target, &read(path)?);
         }
     }
-    let mut modules = kernel.closure(&NETWORK_MODULES)?;
+    let mut names = NETWORK_MODULES.to_vec();
+    if matches!(task, Task::Budgets { .. }) {
+        names.extend(BUDGET_MODULES);
+    }
+    let mut modules = kernel.closure(&names)?;
     if let Some(path) = &ingredients.eccp_module {
         for module in kernel.dependencies_of(path)? {
             if !modules.contains(&module) {

@@ -5,6 +5,7 @@
 pub mod archive;
 pub mod artifacts;
 pub mod bench;
+pub mod budgets;
 pub mod chart;
 pub mod demo;
 pub mod image;

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use libtest_mimic::Arguments;
+use qemu_guest::budget::Row;
 use qemu_guest::plan::Task;
 use qemu_tests::bench::Bench;
+use qemu_tests::budgets::{self, Budgets};
 use qemu_tests::demo::Demo;
 use qemu_tests::image::{self, Ingredients};
 use qemu_tests::kernel::Kernel;
@@ -77,6 +79,18 @@ enum Command {
         #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u64).range(16..=4096))]
         mebibytes: u64,
     },
+    /// Measure how long delivery pauses when the network changes
+    Budgets {
+        /// Only this change; may be repeated
+        #[arg(long, value_name = "ROW", value_parser = budgets::parse_row)]
+        only: Vec<Row>,
+        /// How often each change is made
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        repeat: u32,
+        /// Page that gets the new table, and the picture of the same name beside it
+        #[arg(long)]
+        page: Option<PathBuf>,
+    },
     /// Open a shell on the machine's console
     Shell,
 }
@@ -127,6 +141,24 @@ fn run(line: CommandLine) -> Result<ExitCode> {
                 directory,
             };
             bench.run()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Budgets { only, repeat, page } => {
+            let rows = if only.is_empty() {
+                Row::ALL.to_vec()
+            } else {
+                only
+            };
+            let budgets = Budgets {
+                kernel,
+                ingredients,
+                rows,
+                repetitions: repeat,
+                seed: line.parts.seed,
+                page,
+                directory,
+            };
+            budgets.run()?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Shell => {

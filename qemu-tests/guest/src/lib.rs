@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod boot;
+pub mod budget;
 pub mod capture;
 pub mod control;
 pub mod conversation;

@@ -99,6 +99,17 @@ pub fn add_veth(here: (&Namespace, &str), there: (&Namespace, &str)) -> Result<(
         .run(|| request(&what, Mode::Create, RouteNetlinkMessage::NewLink(link)))
 }
 
+/// `ip link delete NAME`: both ends of a veth vanish.
+///
+/// # Errors
+/// The kernel's errno with the name.
+pub fn delete(name: &str) -> Result<()> {
+    let mut message = LinkMessage::default();
+    message.header.index = index(name)?;
+    let what = format!("deletion of link {name}");
+    request(&what, Mode::Change, RouteNetlinkMessage::DelLink(message))
+}
+
 /// `ip link set NAME up`.
 ///
 /// # Errors

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Row;
+
 /// Where the plan lies in the image.
 pub const PATH: &str = "/plan.json";
 
@@ -21,7 +23,7 @@ pub struct Plan {
     pub transport: Transport,
 }
 
-/// The three uses of a machine.
+/// The uses of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
@@ -36,6 +38,13 @@ pub enum Task {
     Bench {
         /// Bytes in one sample.
         bytes: u64,
+    },
+    /// Measure how long delivery pauses when the network changes.
+    Budgets {
+        /// The changes, in this order.
+        rows: Vec<Row>,
+        /// How often each is made.
+        repetitions: u32,
     },
     /// Give the console to a person.
     Shell,

@@ -11,6 +11,9 @@ pub const DEMO: &str = "demo";
 /// The benchmark's name in plans and reports.
 pub const BENCH: &str = "bench";
 
+/// The name in plans and reports of what [`crate::budget`] measures.
+pub const BUDGETS: &str = "budgets";
+
 /// What must be true of the module under test when a scenario starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
@@ -44,10 +47,14 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
     scenario::TABLES.iter().flat_map(|table| table.iter())
 }
 
-/// The scenario, demonstration or benchmark called `name`.
+/// The scenario, demonstration or measurement called `name`.
 pub fn find(name: &str) -> Option<&'static Scenario> {
     all()
-        .chain([&crate::demo::SCENARIO, &crate::bench::SCENARIO])
+        .chain([
+            &crate::demo::SCENARIO,
+            &crate::bench::SCENARIO,
+            &crate::budget::SCENARIO,
+        ])
         .find(|scenario| scenario.name == name)
 }
 

@@ -111,6 +111,7 @@ impl Supervisor {
             Task::Scenarios(names) => names.iter().map(String::as_str).collect(),
             Task::Demo { .. } => vec![roster::DEMO],
             Task::Bench { .. } => vec![roster::BENCH],
+            Task::Budgets { .. } => vec![roster::BUDGETS],
             Task::Shell => vec![],
         };
         names

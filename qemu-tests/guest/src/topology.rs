@@ -230,13 +230,46 @@ impl Campus {
         }
     }
 
+    /// Takes the server with its interfaces away and puts a fresh one in its
+    /// place, under the same addresses.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses.
+    pub fn replace_server(&mut self) -> Result<()> {
+        let uplinks = [Access::FIRST, Access::SECOND];
+        self.server.run(|| {
+            uplinks
+                .iter()
+                .try_for_each(|access| link::delete(access.interface))
+        })?;
+        let name = format!("{}-again", self.server.name());
+        self.server = Namespace::create(&name)?;
+        for access in uplinks {
+            self.lay_access(access)?;
+            self.set_host_routes(access, Family::V4)?;
+            self.set_host_routes(access, Family::V6)?;
+        }
+        Ok(())
+    }
+
+    fn lay_access(&self, access: Access) -> Result<()> {
+        let (host, router) = self.ends(access);
+        let name = access.interface;
+        link::add_veth((host, name), (router, name))?;
+        join(host, name, access.network, 10)?;
+        join(router, name, access.network, 1)
+    }
+
+    fn set_host_routes(&self, access: Access, family: Family) -> Result<()> {
+        self.ends(access).0.run(|| {
+            access.add_default_routes(family)?;
+            link::add_source_rule(access.address(family), access.metric)
+        })
+    }
+
     fn lay_cables(&self) -> Result<()> {
         for access in [Access::WIFI, Access::LTE, Access::FIRST, Access::SECOND] {
-            let (host, router) = self.ends(access);
-            let name = access.interface;
-            link::add_veth((host, name), (router, name))?;
-            join(host, name, access.network, 10)?;
-            join(router, name, access.network, 1)?;
+            self.lay_access(access)?;
         }
         for (router, name, network) in [(&self.ap, "ap", 5), (&self.cell, "cell", 6)] {
             link::add_veth((router, "core"), (&self.core, name))?;
@@ -252,10 +285,7 @@ impl Campus {
         }
         for family in Family::BOTH {
             for access in [Access::WIFI, Access::LTE, Access::FIRST, Access::SECOND] {
-                self.ends(access).0.run(|| {
-                    access.add_default_routes(family)?;
-                    link::add_source_rule(access.address(family), access.metric)
-                })?;
+                self.set_host_routes(access, family)?;
             }
             for (router, network, access) in [(&self.ap, 5, 1), (&self.cell, 6, 2)] {
                 let up = route(family, None, family.host(network, 1));
