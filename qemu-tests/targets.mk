@@ -6,7 +6,7 @@ CARGO_OUTPUT := $(or $(CARGO_TARGET_DIR),target)
 GUEST := $(CARGO_OUTPUT)/$(GUEST_TARGET)/release
 QEMU_TESTS := $(CARGO_OUTPUT)/debug/qemu-tests --init $(GUEST)/qemu-guest --tool $(GUEST)/eccp-tool
 
-.PHONY: guest demo bench test-qemu test-qemu-sid shell
+.PHONY: guest demo bench budgets test-qemu test-qemu-sid shell
 
 # Everything that runs in a machine is linked statically: its image has no libc.
 guest: ## Build the test machine's programs and the runner that boots it
@@ -20,6 +20,11 @@ demo: module guest ## Carry a file over AF_ECCP through five moves, with TCP bes
 
 bench: module guest ## Count instructions per byte of AF_ECCP and TCP (5 minutes)
 	@$(QEMU_TESTS) bench --module target/kmod/trixie/eccp.ko --output target/bench
+
+# REPEAT=3 BUDGETS=--only\ link-down for trials; without BUDGETS the page is written.
+budgets: module guest ## Measure the pause in delivery at nine changes of the network, beside TCP, MPTCP, WireGuard (25 minutes)
+	@$(QEMU_TESTS) budgets --module target/kmod/trixie/eccp.ko --output target/budgets \
+		--repeat $(or $(REPEAT),20) $(or $(BUDGETS),--page docs/moves.md)
 
 test-qemu: module guest test-qemu-sid ## Run every scenario on Debian 13's kernel, the short list on sid's (TESTS=filter)
 	@$(QEMU_TESTS) test --module target/kmod/trixie/eccp.ko --output target/qemu/trixie -- $(TESTS)

@@ -104,6 +104,7 @@ impl Connection {
         host: &mut KernelHost,
         event: Event,
     ) {
+        self.note_for_owner(state, &event);
         let counters = &self.net.counters;
         match event {
             Event::Established {

@@ -9,6 +9,7 @@ mod close;
 mod datagram;
 mod drive;
 mod flows;
+pub(crate) mod path_events;
 mod state;
 mod watch;
 
@@ -77,6 +78,8 @@ pub(crate) struct Target<'a> {
     pub(crate) remote: RemoteAddr,
     pub(crate) bound: Bound,
     pub(crate) psk: Option<&'a [u8; 32]>,
+    /// Kinds of path events that the owner of the socket wants.
+    pub(crate) events: u32,
 }
 
 impl Connection {
@@ -117,6 +120,7 @@ impl Connection {
         let mut state = State::new(core, tcp, local);
         state.user = Some(user.clone());
         state.seat = seat;
+        state.watch.want(target.events)?;
         let config = net.config();
         let addresses = net.addresses();
         let mut host = KernelHost::new();

@@ -2,6 +2,7 @@
 //! What a connection's lock guards.
 
 use super::datagram::{Seat, Use};
+use super::path_events::Watch;
 use crate::{
     flow::Flow,
     kernel_objects::{
@@ -67,6 +68,7 @@ pub(crate) struct State {
     pub(super) used: Use,
     /// When datagrams that wait for a route are tried again.
     pub(super) resend_at: Option<Instant>,
+    pub(super) watch: Watch,
 }
 
 /// What is kept for a flow beside the core.
@@ -107,6 +109,7 @@ impl State {
             seat: None,
             used: Use::default(),
             resend_at: None,
+            watch: Watch::NONE,
         }
     }
 

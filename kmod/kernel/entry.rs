@@ -350,6 +350,22 @@ unsafe extern "C" fn eccp_rust_poll(sk: *mut sys::sock) -> u32 {
 }
 
 /// # Safety
+/// A system call on `sk`; `event` is writable.
+#[no_mangle]
+unsafe extern "C" fn eccp_rust_next_event(
+    sk: *mut sys::sock,
+    event: *mut sys::eccp_path_event,
+) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        call(sk, |o, s| {
+            event.write(s.next_event(o)?);
+            Ok(0)
+        })
+    }
+}
+
+/// # Safety
 /// A system call on `sk`; `val` has `len` readable bytes.
 #[no_mangle]
 unsafe extern "C" fn eccp_rust_setsockopt(

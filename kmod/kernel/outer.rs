@@ -139,6 +139,12 @@ impl Outer {
         unsafe { sys::shim_sk_wake(self.as_ptr()) };
     }
 
+    /// Whether the socket polls with POLLPRI because an event of its paths waits to be read.
+    pub(crate) fn set_event_waiting(&self, waiting: bool) {
+        // SAFETY: valid by the type's invariant.
+        unsafe { sys::shim_sk_set_event(self.as_ptr(), waiting) };
+    }
+
     /// How long a call may block, in jiffies: SO_SNDTIMEO or SO_RCVTIMEO.
     pub(crate) fn timeout(&self, nonblock: bool, receive: bool) -> i64 {
         // SAFETY: valid by the type's invariant.

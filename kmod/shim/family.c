@@ -124,6 +124,8 @@ __poll_t shim_poll(struct file *file, struct socket *sock, struct poll_table_str
 	if (READ_ONCE(s->connecting))
 		return 0;
 	mask = s->inner->ops->poll(file, s->inner, NULL);
+	if (READ_ONCE(s->event_waiting))
+		mask |= EPOLLPRI;
 	if (READ_ONCE(sock->sk->sk_err))
 		mask |= EPOLLERR;
 	return mask;
@@ -281,11 +283,28 @@ static int shim_sendmsg(struct socket *sock, struct msghdr *m, size_t len)
 	return inner->ops->sendmsg(inner, m, len);
 }
 
+static int shim_recv_event(struct socket *sock, struct msghdr *m)
+{
+	struct eccp_path_event event;
+	int err = eccp_rust_next_event(sock->sk, &event);
+
+	if (err)
+		return err;
+	m->msg_flags |= MSG_ERRQUEUE;
+	return put_cmsg(m, SOL_ECCP, ECCP_PATH_EVENTS, sizeof(event), &event);
+}
+
 static int shim_recvmsg(struct socket *sock, struct msghdr *m, size_t len, int flags)
 {
 	struct socket *inner = shim_inner(sock);
-	int err = shim_await(sock, flags & MSG_DONTWAIT);
+	int err;
 
+	if (flags & MSG_ERRQUEUE) {
+		err = shim_recv_event(sock, m);
+		/* What is left is the endpoint's: completions of MSG_ZEROCOPY, time stamps. */
+		return err == -EAGAIN ? inner->ops->recvmsg(inner, m, len, flags) : err;
+	}
+	err = shim_await(sock, flags & MSG_DONTWAIT);
 	return err ?: inner->ops->recvmsg(inner, m, len, flags);
 }
 
@@ -428,6 +447,20 @@ void shim_sk_wake(struct sock *sk)
 	sk->sk_state_change(sk);
 	sk->sk_data_ready(sk);
 	sk->sk_write_space(sk);
+}
+
+void shim_sk_set_event(struct sock *sk, bool waiting)
+{
+	struct socket_wq *wq;
+
+	WRITE_ONCE(shim_sock(sk)->event_waiting, waiting);
+	if (!waiting)
+		return;
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_poll(&wq->wait, EPOLLPRI);
+	rcu_read_unlock();
 }
 
 void shim_sk_hold(struct sock *sk)

@@ -75,6 +75,7 @@ struct shim_sock {
 	bool connecting;
 	bool listening;
 	int ended; /* errno by which the connection of a datagram socket ended */
+	bool event_waiting; /* an event of the paths can be read */
 };
 
 struct shim_skb_mark {

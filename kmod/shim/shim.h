@@ -140,6 +140,7 @@ int eccp_rust_getname(struct sock *sk, u8 *addr, int peer);
 u32 eccp_rust_poll(struct sock *sk);
 int eccp_rust_wait_connected(struct sock *sk, bool nonblock);
 bool eccp_rust_ready(struct sock *sk);
+int eccp_rust_next_event(struct sock *sk, struct eccp_path_event *event);
 int eccp_rust_setsockopt(struct sock *sk, int opt, const u8 *val, u32 len);
 int eccp_rust_getsockopt(struct sock *sk, int opt, u8 *val, u32 len);
 
@@ -243,6 +244,7 @@ void shim_sk_set_listening(struct sock *sk, bool listening);
 void shim_sk_error(struct sock *sk, int err);
 int shim_sk_take_error(struct sock *sk);
 void shim_sk_wake(struct sock *sk);
+void shim_sk_set_event(struct sock *sk, bool waiting);
 void shim_sk_hold(struct sock *sk);
 void shim_sk_put(struct sock *sk);
 struct net *shim_sk_net(struct sock *sk);

@@ -48,6 +48,8 @@ struct State {
     /// What bind() reserved.
     bound: Option<Arc<Listener>>,
     psk: Option<[u8; 32]>,
+    /// Kinds of path events that the owner wants.
+    events: u32,
     /// The peer's service, for getpeername().
     peer: Option<Name>,
     /// The flow of a connected datagram socket.
@@ -87,6 +89,7 @@ impl Socket {
                     addr: IpAddr128::UNSPECIFIED,
                     bound: None,
                     psk: None,
+                    events: 0,
                     peer,
                     flow: None,
                 }, "eccp_socket"),
@@ -208,6 +211,7 @@ impl Socket {
                     ifindex: outer.bound_interface(),
                 },
                 psk: psk.as_ref(),
+                events: state.events,
             },
             self.peers.as_ref().map(|_| Seat::Connected),
         );
@@ -278,9 +282,12 @@ impl Socket {
         child: &Outer,
         nonblock: bool,
     ) -> Result<Pin<KBox<Self>>> {
-        let listener = match &self.state.lock().role {
-            Role::Listener(listener) => listener.clone(),
-            _ => return Err(EINVAL),
+        let (listener, events) = {
+            let state = self.state.lock();
+            match &state.role {
+                Role::Listener(listener) => (listener.clone(), state.events),
+                _ => return Err(EINVAL),
+            }
         };
         self.waits_for.store(WAIT_ACCEPT, Release);
         let mut timeout = outer.timeout(nonblock, true);
@@ -293,6 +300,8 @@ impl Socket {
                     None,
                 )?;
                 if connection.give_to(child).is_ok() {
+                    connection.watch_paths(child, events)?;
+                    state.state.lock().events = events;
                     return Ok(state);
                 }
                 // It ended while it waited; the caller gets the next one.

@@ -7,7 +7,7 @@ use crate::kernel_objects::errno::{
     ESHUTDOWN,
 };
 use crate::{
-    connection::{Connection, Goal},
+    connection::{path_events::KINDS, Connection, Goal},
     control::notify::reason,
     kernel_objects::{outer::Outer, sys, write_plain},
     proto::{
@@ -26,6 +26,7 @@ const ECCP_FLOW_REMOVE: i32 = sys::ECCP_FLOW_REMOVE as i32;
 const ECCP_FLOW_MOVE: i32 = sys::ECCP_FLOW_MOVE as i32;
 const ECCP_FLOW_PREFER: i32 = sys::ECCP_FLOW_PREFER as i32;
 const ECCP_DATAGRAM_MAX: i32 = sys::ECCP_DATAGRAM_MAX as i32;
+const ECCP_PATH_EVENTS: i32 = sys::ECCP_PATH_EVENTS as i32;
 
 /// Why a move was refused, as an error number.
 pub(crate) fn errno_of(refused: Refused) -> Error {
@@ -48,6 +49,7 @@ impl Socket {
     pub(crate) fn set_option(&self, outer: &Outer, name: i32, value: &[u8]) -> Result {
         match name {
             ECCP_PSK => self.set_psk(outer, value),
+            ECCP_PATH_EVENTS => self.set_path_events(outer, value),
             ECCP_MOVE => self.set_move(value),
             ECCP_FLOW_ADD => self.add_flow(value),
             ECCP_FLOW_MOVE => self.move_flow(value),
@@ -68,6 +70,29 @@ impl Socket {
             self.listen_again(outer);
         }
         Ok(())
+    }
+
+    /// Before connect() and on a listener the kinds are kept for the connections to come.
+    fn set_path_events(&self, outer: &Outer, value: &[u8]) -> Result {
+        let kinds = u32::from_ne_bytes(value.try_into().map_err(|_| EINVAL)?);
+        if kinds & !KINDS != 0 {
+            return Err(EINVAL);
+        }
+        let mut state = self.state.lock();
+        if let Role::Connection(connection) = &state.role {
+            connection.watch_paths(outer, kinds)?;
+        }
+        state.events = kinds;
+        Ok(())
+    }
+
+    /// The next event of the connection's paths. Errors: EAGAIN if there is none.
+    pub(crate) fn next_event(&self, outer: &Outer) -> Result<sys::eccp_path_event> {
+        let connection = match &self.state.lock().role {
+            Role::Connection(connection) => connection.clone(),
+            _ => return Err(EAGAIN),
+        };
+        connection.next_path_event(outer)
     }
 
     fn set_move(&self, value: &[u8]) -> Result {
@@ -128,6 +153,14 @@ impl Socket {
             ECCP_INFO => {
                 let info = self.connection()?.info().ok_or(ENOTCONN)?;
                 Ok(write_plain(&info, to))
+            }
+            ECCP_PATH_EVENTS => {
+                let kinds = self.state.lock().events.to_ne_bytes();
+                let len = to.len().min(kinds.len());
+                for (to, from) in to.iter_mut().zip(kinds) {
+                    *to = from;
+                }
+                Ok(len)
             }
             ECCP_FLOWS => Ok(self.connection()?.flow_infos(to)),
             ECCP_DATAGRAM_MAX if self.peers.is_some() => {

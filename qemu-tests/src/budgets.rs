@@ -3,6 +3,7 @@
 //! result file.
 
 mod page;
+mod picture;
 mod statistics;
 
 use std::fs;
@@ -17,7 +18,7 @@ use qemu_guest::report::Event;
 use self::statistics::Table;
 use crate::image::{self, Ingredients};
 use crate::kernel::Kernel;
-use crate::machine::{Clock, Console, Machine, Shape};
+use crate::machine::{Clock, Console, Shape};
 use crate::results;
 
 /// An instruction takes two nanoseconds of the guest's time.
@@ -93,10 +94,9 @@ impl Budgets {
             clock: Clock::Instructions(SHIFT),
             console: Console::File,
         };
-        let mut machine = Machine::start(&self.kernel, &image, &self.directory, shape)?;
         let mut samples = Vec::new();
         let mut failure = None;
-        results::follow(&mut machine, PATIENCE, |event| {
+        let observe = |event| {
             match event {
                 Event::Measure { value, .. } => {
                     let sample: Sample = serde_json::from_value(value)?;
@@ -113,8 +113,9 @@ impl Budgets {
                 _ => {}
             }
             Ok(())
-        })?;
-        machine.wait()?;
+        };
+        let directory = &self.directory;
+        results::boot(&self.kernel, &image, directory, shape, PATIENCE, observe)?.wait()?;
         match failure {
             Some(message) => bail!("{message}\nconsole: {}", self.directory.display()),
             None => Ok(samples),

@@ -30,6 +30,7 @@
 #define ECCP_FLOW_MOVE		7	/* set: struct eccp_flow_move */
 #define ECCP_FLOW_PREFER	8	/* set: local flow ID, __u64 */
 #define ECCP_DATAGRAM_MAX	16	/* get: __u32, largest datagram in bytes; SOCK_DGRAM */
+#define ECCP_PATH_EVENTS	9	/* get, set: kinds of events wanted, __u32 with bits 1 << kind */
 
 #define ECCP_PSK_LEN		32
 
@@ -41,6 +42,18 @@
 #define ECCP_FLOW_ACTIVE	2	/* carries the data that this host sends now */
 #define ECCP_FLOW_DRAINING	4	/* is over and only answers late packets */
 #define ECCP_FLOW_USABLE	8	/* has a path for data now */
+
+/* Kinds of path events. */
+#define ECCP_PATH_LOST		0	/* the queue was full: look at the flows anew */
+#define ECCP_PATH_MOVING	1	/* a move of this host began */
+#define ECCP_PATH_MOVED		2	/* it is done */
+#define ECCP_PATH_PEER_MOVED	3	/* the peer has another address */
+#define ECCP_PATH_SUSPENDED	4	/* there is no address: data waits for one */
+#define ECCP_PATH_FAILED	5	/* a move of this host came to nothing */
+#define ECCP_PATH_FLOW_ADDED	6	/* a flow can carry data */
+#define ECCP_PATH_FLOW_REMOVED	7	/* a flow is gone */
+#define ECCP_PATH_ADDRESS_GONE	8	/* this host lost the address of a flow */
+#define ECCP_PATH_LAST_KIND	8
 
 /* Shortest address that is accepted: everything but the service identifier. */
 #define ECCP_SOCKADDR_MIN_LEN	32
@@ -223,6 +236,37 @@ struct eccp_flow_add {
 struct eccp_flow_move {
 	__aligned_u64		flow_id;
 	struct eccp_move	to;
+};
+
+/**
+ * struct eccp_path_event - something that happened to a path of the connection
+ * @kind: ECCP_PATH_MOVING and so on
+ * @reason: enum eccp_reason of a failure or an end, or zero
+ * @flow_id: local ID of the flow; zero for ECCP_PATH_LOST
+ * @version: version of the address that the event is about
+ * @duration_us: ECCP_PATH_MOVED: from the command or the loss of the address to
+ *	the answer, in microseconds
+ * @lost: ECCP_PATH_LOST: how many events there was no room for
+ * @reserved: zero
+ * @old_addr: address that is left or lost; ECCP_PATH_FLOW_ADDED: the peer's.
+ *	IPv4 as ::ffff:a.b.c.d, all zero if there is none
+ * @new_addr: address that takes its place; ECCP_PATH_FLOW_ADDED: this host's
+ *
+ * While an event waits, poll() reports POLLPRI. recvmsg() with MSG_ERRQUEUE takes
+ * the oldest one, as a control message of level SOL_ECCP and type
+ * ECCP_PATH_EVENTS. After ECCP_PATH_LOST was due, nothing is kept until it has
+ * been read.
+ */
+struct eccp_path_event {
+	__u32		kind;
+	__u32		reason;
+	__aligned_u64	flow_id;
+	__aligned_u64	version;
+	__aligned_u64	duration_us;
+	__u32		lost;
+	__u32		reserved;
+	__u8		old_addr[16];
+	__u8		new_addr[16];
 };
 
 #endif /* _UAPI_LINUX_ECCP_SOCKET_H */

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use qemu_guest::budget::{Measure, Row, Way};
 
+use super::picture;
 use super::statistics::{title, Table};
 
 /// Lines between which everything is replaced.
@@ -22,7 +23,9 @@ pub(super) fn update(path: &Path, table: &Table) -> Result<()> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let page = replaced(&text, &measured(table))
         .with_context(|| format!("{} has not the marks of a measured part", path.display()))?;
-    fs::write(path, page).with_context(|| path.display().to_string())
+    fs::write(path, page).with_context(|| path.display().to_string())?;
+    let beside = path.with_extension("svg");
+    fs::write(&beside, picture::draw(table)).with_context(|| beside.display().to_string())
 }
 
 fn replaced(text: &str, part: &str) -> Option<String> {
@@ -53,7 +56,7 @@ fn measured(table: &Table) -> String {
 }
 
 /// A row's name for people, with a mark where the value is not a gap.
-fn label(row: Row) -> String {
+pub(super) fn label(row: Row) -> String {
     let name = match row {
         Row::AddressChange => "address change",
         Row::LinkDown => "link down",

@@ -275,8 +275,8 @@ mod tests {
         let (start, record) = record(&[0, 5, 10, 90, 95, 300]);
         let at = |ms| start + Duration::from_millis(ms);
         let gap = |from, until| record.longest_gap(at(from), at(until)).as_millis();
-        assert_eq!(gap(12, 96), 80);
-        assert_eq!(gap(91, 96), 5);
+        assert_eq!(gap(12, 95), 80);
+        assert_eq!(gap(91, 95), 5);
         assert_eq!(gap(0, 400), 205);
         assert_eq!(gap(301, 900), 600);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The in-kernel path manager of Multipath TCP, as `ip mptcp` configures it.
 
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result};
@@ -114,42 +114,38 @@ fn path_manager() -> Result<Family> {
     Family::find("mptcp_pm")
 }
 
-/// Listens at `address` in the calling thread's namespace.
+/// Listens at `port` of every address in the calling thread's namespace. More
+/// subflows come to the listener, so it has to stay.
 ///
 /// # Errors
 /// The socket call's errno.
-pub(super) fn listen(address: SocketAddr) -> Result<OwnedFd> {
-    let socket = socket(address)?;
-    rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+pub(super) fn listen(port: u16) -> Result<OwnedFd> {
+    let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
+    let socket = socket()?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, 16)?;
     Ok(socket)
 }
 
-/// Connects `client` to a service that listens in `server` for this connection only.
+/// Connects `client` to the service behind `listener` at `address`.
 ///
 /// # Errors
 /// The socket call's errno.
-pub(super) fn connect(client: &Namespace, server: &Namespace, address: SocketAddr) -> Result<Pair> {
-    let listener = server.run(|| listen(address))?;
+pub(super) fn connect(client: &Namespace, listener: &OwnedFd, address: SocketAddr) -> Result<Pair> {
     let client = client.run(|| {
-        let socket = socket(address)?;
+        let socket = socket()?;
         rustix::net::connect(&socket, &address).context("connecting over MPTCP")?;
         Ok(socket)
     })?;
-    let server = rustix::net::accept_with(&listener, SocketFlags::CLOEXEC)?;
+    let server = rustix::net::accept_with(listener, SocketFlags::CLOEXEC)?;
     Ok(Pair {
         client: TcpStream::from(client),
         server: TcpStream::from(server),
     })
 }
 
-fn socket(address: SocketAddr) -> Result<OwnedFd> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let flags = SocketFlags::CLOEXEC;
-    rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::MPTCP))
+fn socket() -> Result<OwnedFd> {
+    let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+    rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, Some(ipproto::MPTCP))
         .context("a socket of MPTCP")
 }

@@ -108,7 +108,10 @@ impl Scene {
             Way::Mptcp => {
                 client.run(configure_mptcp_client)?;
                 server.run(configure_mptcp_server)?;
-                mptcp::connect(client, server, address(way))
+                let listener = server.run(|| mptcp::listen(address(way).port()))?;
+                let pair = mptcp::connect(client, &listener, address(way));
+                self.listeners.push(listener);
+                pair
             }
             Way::WireGuard => {
                 let at = Access::FIRST.address(Family::V4);
@@ -272,7 +275,7 @@ impl Scene {
                 }
                 Way::Mptcp => {
                     server.run(configure_mptcp_server)?;
-                    server.run(|| mptcp::listen(address(*way)))?
+                    server.run(|| mptcp::listen(address(*way).port()))?
                 }
                 Way::WireGuard => {
                     if let Some(tunnel) = &self.tunnel {
