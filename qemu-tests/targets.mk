@@ -12,7 +12,8 @@ QEMU_TESTS := $(CARGO_OUTPUT)/debug/qemu-tests --init $(GUEST)/qemu-guest --tool
 guest: ## Build the test machine's programs and the runner that boots it
 	@RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_DEBUG=0 \
 		cargo build --locked --release --target $(GUEST_TARGET) \
-		-p qemu-guest -p eccp-tool
+		-p qemu-guest -p eccp-tool -p eccp-netlink --bins --example eccp-echo
+	@cc -Wall -Wextra -Werror -O2 -static -Iinclude/uapi docs/examples/echo.c -o $(GUEST)/examples/eccp-echo-c
 	@cargo build --locked -p qemu-tests
 
 demo: module guest ## Carry a file over AF_ECCP through five moves, with TCP beside it (2 minutes, 15 from nothing)

@@ -199,6 +199,25 @@ fn numbers_of_sockets_are_those_of_the_header() {
         header["ECCP_SOCKADDR_PEER"],
         u64::from(socket::ECCP_SOCKADDR_PEER)
     );
+    assert_eq!(header["ECCP_PATH_EVENTS"], socket::ECCP_PATH_EVENTS as u64);
+    for (number, name) in [
+        "LOST",
+        "MOVING",
+        "MOVED",
+        "PEER_MOVED",
+        "SUSPENDED",
+        "FAILED",
+        "FLOW_ADDED",
+        "FLOW_REMOVED",
+        "ADDRESS_GONE",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(header[&format!("ECCP_PATH_{name}")], number as u64);
+    }
+    let last = header["ECCP_PATH_LAST_KIND"] as u32;
+    assert_eq!(socket::PathEventKind::all(), (2 << last) - 2);
     assert_eq!(header["ECCP_PSK_LEN"], socket::ECCP_PSK_LEN as u64);
     for (name, value) in socket::FLOW_OPTIONS {
         assert_eq!(header[name], value as u64, "{name}");

@@ -20,6 +20,8 @@ const BUDGET_MODULES: [&str; 5] = [
     "nf_conntrack_netlink",
     "nf_tables",
 ];
+/// The examples of docs/examples, which `make guest` builds beside the init.
+const EXAMPLES: [&str; 2] = ["eccp-echo", "eccp-echo-c"];
 const ECCP_MODULE: &str = "/modules/eccp.ko";
 
 /// The programs and the module that go into an image, as paths on the host.
@@ -54,6 +56,13 @@ pub fn build(kernel: &Kernel, ingredients: &Ingredients, task: Task, seed: u64) 
     ] {
         if let Some(path) = program {
             archive.add_program(target, &read(path)?);
+        }
+    }
+    for program in EXAMPLES {
+        // A run without them fails in the scenario that wants them.
+        let path = ingredients.init.with_file_name("examples").join(program);
+        if path.exists() {
+            archive.add_program(&format!("/bin/examples/{program}"), &read(&path)?);
         }
     }
     let mut names = NETWORK_MODULES.to_vec();

@@ -6,6 +6,7 @@
 
 mod address;
 mod datagram;
+mod event;
 mod flows;
 mod info;
 mod listener;
@@ -14,6 +15,7 @@ mod stream;
 
 pub use address::{Address, AddressError};
 pub use datagram::{Datagram, Peer};
+pub use event::{PathEvent, PathEventKind};
 pub use flows::SocketFlow;
 pub use info::SocketInfo;
 pub use listener::Listener;
@@ -54,6 +56,8 @@ pub const FLOW_OPTIONS: [(&str, i32); 6] = [
 pub const ECCP_DATAGRAM_MAX: i32 = 16;
 /// Flag of an address that names a peer by its number at a datagram socket.
 pub const ECCP_SOCKADDR_PEER: u32 = 1;
+/// Option that selects path events, and type of the control messages that carry them.
+pub const ECCP_PATH_EVENTS: i32 = 9;
 /// Bytes in a pre-shared key.
 pub const ECCP_PSK_LEN: usize = 32;
 /// Shortest address that the kernel accepts.

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::info::{self, SocketInfo};
-use super::{ECCP_DATAGRAM_MAX, ECCP_INFO, ECCP_MOVE, ECCP_PSK, ECCP_PSK_LEN, SOL_ECCP};
+use super::{
+    ECCP_DATAGRAM_MAX, ECCP_INFO, ECCP_MOVE, ECCP_PATH_EVENTS, ECCP_PSK, ECCP_PSK_LEN, SOL_ECCP,
+};
 use crate::flow::Target;
 
 pub(super) fn set(fd: impl AsFd, option: i32, value: &[u8]) -> io::Result<()> {
@@ -86,6 +88,11 @@ pub(super) fn move_bytes(target: Target) -> [u8; 24] {
 /// Sets ECCP_MOVE.
 pub(super) fn move_to(fd: impl AsFd, target: Target) -> io::Result<()> {
     set(fd, ECCP_MOVE, &move_bytes(target))
+}
+
+/// Sets ECCP_PATH_EVENTS.
+pub(super) fn watch_paths(fd: impl AsFd, kinds: u32) -> io::Result<()> {
+    set(fd, ECCP_PATH_EVENTS, &kinds.to_ne_bytes())
 }
 
 /// Sets ECCP_PSK.

@@ -9,7 +9,10 @@ use std::time::Duration;
 use rustix::net::sockopt::{set_socket_timeout, socket_error, Timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use super::{flows, options, Address, Listener, SocketFlow, SocketInfo, AF_ECCP, ECCP_PSK_LEN};
+use super::{
+    event, flows, options, Address, Listener, PathEvent, SocketFlow, SocketInfo, AF_ECCP,
+    ECCP_PSK_LEN,
+};
 use crate::flow::{Addition, Target};
 
 /// A socket that is neither connected nor listening yet.
@@ -142,6 +145,18 @@ impl Stream {
     /// Sends data along the flow with local ID `id`, until it loses its path.
     pub fn prefer_flow(&self, id: u64) -> io::Result<()> {
         flows::prefer(&self.fd, id)
+    }
+
+    /// Selects the path events that are kept for this socket: bits `1 << kind`, see
+    /// [`PathEventKind::all`](super::PathEventKind::all). Zero ends it.
+    pub fn watch_paths(&self, kinds: u32) -> io::Result<()> {
+        options::watch_paths(&self.fd, kinds)
+    }
+
+    /// Takes the oldest path event that was not read yet; `None` if there is none. The socket
+    /// polls with POLLPRI while there are some.
+    pub fn next_path_event(&self) -> io::Result<Option<PathEvent>> {
+        event::next(&self.fd)
     }
 
     /// Ends one or both directions.

@@ -3,6 +3,7 @@
 
 use crate::roster::Scenario;
 
+mod applications;
 mod attack;
 mod connections;
 mod datagram_calls;
@@ -34,5 +35,6 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     datagrams::TABLE,
     datagram_calls::TABLE,
     datagram_moves::TABLE,
+    applications::TABLE,
     lifecycle::TABLE,
 ];
