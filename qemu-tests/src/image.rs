@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use qemu_guest::plan::{self, Plan, Task, Transport};
+use qemu_guest::scenario::{PYTHON_NAME, PYTHON_SCENARIO, PYTHON_SCRIPT};
 
 use crate::archive::Archive;
 use crate::kernel::Kernel;
+use crate::python::Python;
 
 /// Modules of the kernel that the scenarios need for their networks.
 const NETWORK_MODULES: [&str; 4] = ["veth", "sch_netem", "af_packet", "crc32c_generic"];
@@ -22,6 +24,7 @@ const BUDGET_MODULES: [&str; 5] = [
 ];
 /// The examples of docs/examples, which `make guest` builds beside the init.
 const EXAMPLES: [&str; 2] = ["eccp-echo", "eccp-echo-c"];
+const PYTHON_EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/echo.py");
 const ECCP_MODULE: &str = "/modules/eccp.ko";
 
 /// The programs and the module that go into an image, as paths on the host.
@@ -65,6 +68,9 @@ pub fn build(kernel: &Kernel, ingredients: &Ingredients, task: Task, seed: u64) 
             archive.add_program(&format!("/bin/examples/{program}"), &read(&path)?);
         }
     }
+    if matches!(&task, Task::Scenarios(names) if names.iter().any(|name| name == PYTHON_SCENARIO)) {
+        add_python(&mut archive)?;
+    }
     let mut names = NETWORK_MODULES.to_vec();
     if matches!(task, Task::Budgets { .. }) {
         names.extend(BUDGET_MODULES);
@@ -96,6 +102,19 @@ pub fn build(kernel: &Kernel, ingredients: &Ingredients, task: Task, seed: u64) 
     };
     archive.add_file(plan::PATH, &serde_json::to_vec_pretty(&plan)?);
     Ok(archive.finish())
+}
+
+/// The example and the interpreter that runs it.
+fn add_python(archive: &mut Archive) -> Result<()> {
+    let script = Path::new(PYTHON_EXAMPLE);
+    let python = Python::for_script(script)?;
+    for file in &python.files {
+        archive.add_program(&file.to_string_lossy(), &read(file)?);
+    }
+    let interpreter = python.interpreter.to_string_lossy().into_owned();
+    archive.add_file(PYTHON_NAME, interpreter.as_bytes());
+    archive.add_program(PYTHON_SCRIPT, &read(script)?);
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -11,5 +11,6 @@ pub mod demo;
 pub mod image;
 pub mod kernel;
 pub mod machine;
+pub mod python;
 pub mod results;
 pub mod suite;

@@ -126,7 +126,7 @@ values! {
         59 "drop-closed" DropClosed,
         #[doc = "Moves that were asked for and refused."]
         60 "refused-moves" RefusedMoves,
-        #[doc = "Notifications for which there was no memory."]
+        #[doc = "Notifications for which there was no memory, and path events that a full queue had no room for."]
         61 "events-lost" EventsLost,
         #[doc = "Times that a path in use did not answer."]
         62 "path-troubles" PathTroubles,

@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
 use eccp_netlink::flow::Target;
@@ -32,12 +32,20 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Events that the module keeps for a socket.
 const KEPT: usize = 32;
 
+/// The scenario whose image has the host's Python.
+pub const PYTHON_SCENARIO: &str = "example_python";
+/// File with the path of the interpreter in that image.
+pub const PYTHON_NAME: &str = "/etc/python";
+/// The example in that image.
+pub const PYTHON_SCRIPT: &str = "/bin/examples/echo.py";
+
 pub(super) const TABLE: &[Scenario] = &[
     scenario("path_events", false, path_events),
     scenario("path_events_overflow", false, overflow),
     scenario("path_events_of_the_accepted", false, accepted),
     scenario("example_rust", false, example_rust),
     scenario("example_c", false, example_c),
+    scenario(PYTHON_SCENARIO, false, example_python),
 ];
 
 const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>) -> Scenario {
@@ -250,7 +258,7 @@ fn overflow(stage: &Stage) -> Result<()> {
 }
 
 fn arrive(client: &Stream, to: IpAddr, limit: Duration) -> Result<()> {
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     loop {
         let info = client.info()?;
         if info.local == to && info.state == FlowState::Established {
@@ -280,7 +288,7 @@ fn example_rust(stage: &Stage) -> Result<()> {
     let server = format!("{}:7103", Access::FIRST.address(Family::V4));
     let said = converse(
         stage,
-        "eccp-echo",
+        &["/bin/examples/eccp-echo"],
         &["serve", "7103"],
         &["ask", &server, &first, &second],
     )?;
@@ -304,7 +312,7 @@ fn example_c(stage: &Stage) -> Result<()> {
     );
     let said = converse(
         stage,
-        "eccp-echo-c",
+        &["/bin/examples/eccp-echo-c"],
         &["serve", "7104"],
         &["ask", &server, "7104", &lte, &wifi],
     )?;
@@ -320,39 +328,57 @@ fn example_c(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+fn example_python(stage: &Stage) -> Result<()> {
+    let python = fs::read_to_string(PYTHON_NAME).context("the image has no Python")?;
+    let [wifi, lte, server] =
+        [Access::WIFI, Access::LTE, Access::FIRST].map(|a| a.address(Family::V4).to_string());
+    let said = converse(
+        stage,
+        &[&python, "-I", "-S", PYTHON_SCRIPT],
+        &["serve", "7105"],
+        &["ask", &server, "7105", &lte, &wifi],
+    )?;
+    for part in [
+        format!("from {wifi} to {lte}"),
+        format!("from {lte} to {wifi}"),
+        "server: peer moved".to_owned(),
+        "client: moved".to_owned(),
+        "client: done".to_owned(),
+    ] {
+        ensure!(said.contains(&part), "{part:?} is not in\n{said}");
+    }
+    Ok(())
+}
+
 /// Runs an example as server and as client; what both said.
-fn converse(stage: &Stage, program: &str, serve: &[&str], ask: &[&str]) -> Result<String> {
+fn converse(stage: &Stage, program: &[&str], serve: &[&str], ask: &[&str]) -> Result<String> {
     let campus = Campus::build()?;
     campus.shape(Access::WIFI, Netem::delay(Duration::from_millis(5)))?;
     campus.shape(Access::LTE, Netem::delay(Duration::from_millis(10)))?;
-    let path = format!("/bin/examples/{program}");
-    ensure!(
-        fs::exists(&path)?,
-        "the image has no {path}: `make guest` builds the examples"
-    );
-    let words: Vec<String> = serve.iter().map(|word| (*word).to_owned()).collect();
-    let serving = path.clone();
-    let server = campus.server.spawn(move || run(&serving, &words))?;
-    let words: Vec<String> = ask.iter().map(|word| (*word).to_owned()).collect();
-    let client = ask_until_served(stage, &campus.client, &path, &words)?;
+    for path in program.iter().filter(|word| word.starts_with('/')) {
+        ensure!(
+            fs::exists(path)?,
+            "the image has no {path}: `make guest` builds the examples"
+        );
+    }
+    let with = |words: &[&str]| -> Vec<String> {
+        let all = program.iter().chain(words);
+        all.map(|word| (*word).to_owned()).collect()
+    };
+    let (serving, asking) = (with(serve), with(ask));
+    let server = campus.server.spawn(move || run(&serving))?;
+    let client = ask_until_served(stage, &campus.client, &asking)?;
     Ok(client + &server.join()?)
 }
 
 /// The server may not listen yet.
-fn ask_until_served(
-    stage: &Stage,
-    client: &Namespace,
-    path: &str,
-    words: &[String],
-) -> Result<String> {
-    let begin = std::time::Instant::now();
+fn ask_until_served(stage: &Stage, client: &Namespace, words: &[String]) -> Result<String> {
+    let begin = Instant::now();
     loop {
-        match client.run(|| run(path, words)) {
-            Err(error) if begin.elapsed() < stage.patience(Duration::from_secs(3)) => {
-                ensure!(
-                    format!("{error:#}").contains("refused"),
-                    "the client: {error:#}"
-                );
+        match client.run(|| run(words)) {
+            Err(error) if begin.elapsed() < stage.patience(LIMIT) => {
+                let text = format!("{error:#}");
+                ensure!(text.contains("refused"), "the client: {text}");
                 thread::sleep(Duration::from_millis(50));
             }
             other => return other,
@@ -360,12 +386,14 @@ fn ask_until_served(
     }
 }
 
-fn run(path: &str, words: &[String]) -> Result<String> {
-    let output = Command::new(path).args(words).output().context("start")?;
+fn run(words: &[String]) -> Result<String> {
+    let (program, arguments) = words.split_first().context("no program")?;
+    let output = Command::new(program).args(arguments).output();
+    let output = output.with_context(|| format!("starting {program}"))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        bail!("{path} {}: {complaint}\n{said}", words.join(" "));
+        bail!("{}: {complaint}\n{said}", words.join(" "));
     }
     Ok(said)
 }

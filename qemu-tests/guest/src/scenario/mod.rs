@@ -20,6 +20,8 @@ mod roaming;
 mod sockets;
 mod transfer;
 
+pub use applications::{PYTHON_NAME, PYTHON_SCENARIO, PYTHON_SCRIPT};
+
 /// The tables of all files, in the order in which they are run.
 pub(crate) const TABLES: &[&[Scenario]] = &[
     transfer::TABLE,
