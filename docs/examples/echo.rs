@@ -118,6 +118,7 @@ fn describe(event: &PathEvent) -> String {
         PathEventKind::FlowAdded => format!("flow {:#x} from {new} to {old}", event.flow_id),
         PathEventKind::FlowRemoved => format!("flow {:#x} ended", event.flow_id),
         PathEventKind::AddressGone => format!("lost {old}"),
+        PathEventKind::Active => format!("data goes from {new} to {old}"),
         PathEventKind::Lost => format!("{} events lost", event.lost),
         PathEventKind::Other(number) => format!("event {number}"),
     }

@@ -214,7 +214,7 @@ impl State {
                 noted.old = known[0];
                 noted.new = to;
             }
-            Event::Established { path, .. } => {
+            Event::Established { .. } | Event::FlowAdded { .. } => {
                 noted.kind = sys::ECCP_PATH_FLOW_ADDED;
                 noted.old = path.remote;
                 noted.new = path.local;
@@ -224,6 +224,11 @@ impl State {
                 noted.kind = sys::ECCP_PATH_FLOW_REMOVED;
                 noted.reason = reason::of_close(why);
                 noted.old = known[0];
+            }
+            Event::CarrierChanged { .. } => {
+                noted.kind = sys::ECCP_PATH_ACTIVE;
+                noted.old = path.remote;
+                noted.new = path.local;
             }
             Event::AddressGone { address, .. } => {
                 noted.kind = sys::ECCP_PATH_ADDRESS_GONE;
@@ -248,6 +253,8 @@ fn flow_of(event: &Event) -> Option<FlowIndex> {
         | Event::Suspended { flow }
         | Event::MoveFailed { flow, .. }
         | Event::Established { flow, .. }
+        | Event::FlowAdded { flow, .. }
+        | Event::CarrierChanged { flow, .. }
         | Event::Closed { flow, .. }
         | Event::AddressGone { flow, .. } => Some(flow),
         _ => None,

@@ -210,6 +210,7 @@ fn numbers_of_sockets_are_those_of_the_header() {
         "FLOW_ADDED",
         "FLOW_REMOVED",
         "ADDRESS_GONE",
+        "ACTIVE",
     ]
     .iter()
     .enumerate()

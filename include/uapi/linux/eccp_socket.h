@@ -53,7 +53,8 @@
 #define ECCP_PATH_FLOW_ADDED	6	/* a flow can carry data */
 #define ECCP_PATH_FLOW_REMOVED	7	/* a flow is gone */
 #define ECCP_PATH_ADDRESS_GONE	8	/* this host lost the address of a flow */
-#define ECCP_PATH_LAST_KIND	8
+#define ECCP_PATH_ACTIVE	9	/* data of this host goes along this flow now */
+#define ECCP_PATH_LAST_KIND	9
 
 /* Shortest address that is accepted: everything but the service identifier. */
 #define ECCP_SOCKADDR_MIN_LEN	32
@@ -248,9 +249,10 @@ struct eccp_flow_move {
  *	the answer, in microseconds
  * @lost: ECCP_PATH_LOST: how many events there was no room for
  * @reserved: zero
- * @old_addr: address that is left or lost; ECCP_PATH_FLOW_ADDED: the peer's.
- *	IPv4 as ::ffff:a.b.c.d, all zero if there is none
- * @new_addr: address that takes its place; ECCP_PATH_FLOW_ADDED: this host's
+ * @old_addr: address that is left or lost; ECCP_PATH_FLOW_ADDED and
+ *	ECCP_PATH_ACTIVE: the peer's. IPv4 as ::ffff:a.b.c.d, all zero if there is none
+ * @new_addr: address that takes its place; ECCP_PATH_FLOW_ADDED and
+ *	ECCP_PATH_ACTIVE: this host's
  *
  * While an event waits, poll() reports POLLPRI. recvmsg() with MSG_ERRQUEUE takes
  * the oldest one, as a control message of level SOL_ECCP and type

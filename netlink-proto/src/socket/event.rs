@@ -34,12 +34,14 @@ pub enum PathEventKind {
     FlowRemoved,
     /// This host lost the address of a flow.
     AddressGone,
+    /// Data of this host goes along this flow now.
+    Active,
     /// A kind that this version of the crate does not know.
     Other(u32),
 }
 
 impl PathEventKind {
-    const KNOWN: [PathEventKind; 9] = [
+    const KNOWN: [PathEventKind; 10] = [
         PathEventKind::Lost,
         PathEventKind::Moving,
         PathEventKind::Moved,
@@ -49,6 +51,7 @@ impl PathEventKind {
         PathEventKind::FlowAdded,
         PathEventKind::FlowRemoved,
         PathEventKind::AddressGone,
+        PathEventKind::Active,
     ];
 
     /// The number in `linux/eccp_socket.h`.
@@ -92,9 +95,9 @@ pub struct PathEvent {
     pub duration: Duration,
     /// How many events there was no room for.
     pub lost: u32,
-    /// Address that is left or lost; of a new flow the peer's.
+    /// Address that is left or lost; of a new or active flow the peer's.
     pub old: Option<IpAddr>,
-    /// Address that takes its place; of a new flow this host's.
+    /// Address that takes its place; of a new or active flow this host's.
     pub new: Option<IpAddr>,
 }
 
@@ -198,6 +201,6 @@ mod tests {
         for number in 0..12 {
             assert_eq!(PathEventKind::from(number).number(), number);
         }
-        assert_eq!(PathEventKind::all(), 0b1_1111_1110);
+        assert_eq!(PathEventKind::all(), 0b11_1111_1110);
     }
 }
