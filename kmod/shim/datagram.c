@@ -395,13 +395,14 @@ static int shim_dgram_recvmsg(struct socket *sock, struct msghdr *m, size_t len,
 	struct shim_sock *s = shim_sock(sock->sk);
 	struct sockaddr_in from = {};
 	void *name = m->msg_name;
-	int ret = shim_await(sock, flags & MSG_DONTWAIT);
+	int ret;
 	bool got;
 
+	if (flags & MSG_ERRQUEUE)
+		return shim_recv_event(sock, m);
+	ret = shim_await(sock, flags & MSG_DONTWAIT);
 	if (ret)
 		return ret;
-	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
 	m->msg_name = &from;
 	m->msg_namelen = 0;
 	ret = s->inner->ops->recvmsg(s->inner, m, len, flags);

@@ -283,7 +283,7 @@ static int shim_sendmsg(struct socket *sock, struct msghdr *m, size_t len)
 	return inner->ops->sendmsg(inner, m, len);
 }
 
-static int shim_recv_event(struct socket *sock, struct msghdr *m)
+int shim_recv_event(struct socket *sock, struct msghdr *m)
 {
 	struct eccp_path_event event;
 	int err = eccp_rust_next_event(sock->sk, &event);

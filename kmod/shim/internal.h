@@ -137,6 +137,7 @@ int shim_setsockopt(struct socket *sock, int level, int name, sockptr_t val, uns
 int shim_getsockopt(struct socket *sock, int level, int name, char __user *val, int __user *lenp);
 int shim_set_peek_off(struct sock *sk, int val);
 int shim_await(struct socket *sock, bool nonblock);
+int shim_recv_event(struct socket *sock, struct msghdr *m);
 extern const struct proto_ops shim_dgram_ops;
 
 struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,

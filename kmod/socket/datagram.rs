@@ -415,6 +415,8 @@ impl Socket {
                     ifindex: outer.bound_interface(),
                 },
                 psk: state.psk.as_ref(),
+                // One queue of events could not say whose paths they are.
+                events: 0,
             },
             Some(Seat::Among(peers.clone(), number)),
         )?;
