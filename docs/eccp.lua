@@ -21,6 +21,8 @@ local OPTIONS = {
   [0x0c] = "Echo",
   [0x0d] = "Flow flags",
   [0x16] = "Probe",
+  [0x11] = "Reset proof",
+  [0x90] = "Cookie",
   [0x8f] = "MAC",
 }
 

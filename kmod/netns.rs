@@ -6,10 +6,17 @@ use crate::{
     connection::Connection,
     control::counters::{Count, Counters},
     flow::Flow,
-    kernel_objects::{crypto::now, net::NetRef, work},
+    datapath::strangers::Strangers,
+    kernel_objects::{
+        crypto::{now, KernelHost},
+        net::NetRef,
+        work,
+    },
     proto::{
         address::LocalAddress,
+        host::Host,
         limit::TokenBucket,
+        reset::ResetKey,
         rule::{Rule, MAX_RULES},
         service::Service,
         settings::Settings,
@@ -38,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) max_datagram_peers: u32,
     /// How long such a socket keeps a peer that nothing passes to or from.
     pub(crate) datagram_idle: Duration,
+    /// Set-ups in waiting from which on first SYNs are answered with cookies.
+    pub(crate) cookie_threshold: u32,
 }
 
 impl Config {
@@ -47,7 +56,17 @@ impl Config {
         max_half_open: 1024,
         max_datagram_peers: 1024,
         datagram_idle: Duration::from_secs(60),
+        cookie_threshold: 128,
     };
+
+    /// The defaults, with a reset key of its own.
+    fn fresh() -> Self {
+        let mut key = [0; 32];
+        KernelHost::new().random(&mut key);
+        let mut config = Self::DEFAULT;
+        config.core.reset_key = ResetKey::new(key);
+        config
+    }
 }
 
 /// Ports that are given to sockets which ask for any, as the kernel's default range.
@@ -104,25 +123,29 @@ pub(crate) struct Net {
     connections: Atomic<i32>,
     half_open: Atomic<i32>,
     generation: Atomic<i32>,
-    /// Answers to packets that belong to no connection.
+    /// Answers from process context to packets that belong to no connection.
     #[pin]
-    strangers: Mutex<TokenBucket>,
+    refusals: Mutex<TokenBucket>,
+    #[pin]
+    pub(crate) strangers: Strangers,
 }
 
 impl Net {
     pub(crate) fn new(raw: NetRef) -> Result<Arc<Self>> {
+        let initial = Config::fresh();
         Arc::pin_init(
             pin_init!(Self {
                 raw,
                 counters: Counters::new(),
-                config <- new_mutex!(Config::DEFAULT, "eccp_config"),
+                config <- new_mutex!(initial, "eccp_config"),
                 listeners <- new_mutex!(KVec::new(), "eccp_listeners"),
                 rules <- new_mutex!(Rules::new(), "eccp_rules"),
                 udp <- new_mutex!(false, "eccp_udp"),
                 connections: Atomic::new(0),
                 half_open: Atomic::new(0),
                 generation: Atomic::new(0),
-                strangers <- new_mutex!(TokenBucket::new(STRANGER_ANSWERS, now())),
+                refusals <- new_mutex!(TokenBucket::new(STRANGER_ANSWERS, now())),
+                strangers <- Strangers::new(&initial),
             }),
             GFP_KERNEL,
         )
@@ -148,6 +171,7 @@ impl Net {
             }
         }
         *self.config.lock() = new;
+        self.strangers.set(&new);
         self.for_each_flow(|flow| flow.connection.set_settings(&new.core));
         Ok(())
     }
@@ -172,7 +196,7 @@ impl Net {
         let max = i32::try_from(self.config().max_connections).unwrap_or(i32::MAX);
         if self.connections.fetch_add(1, Relaxed) >= max {
             self.connections.fetch_add(-1, Relaxed);
-            self.counters.add(Count::DROP_LIMIT_CONNECTIONS);
+            self.counters.add(Count::DROP_MAX_CONNECTIONS);
             return false;
         }
         self.changed();
@@ -196,6 +220,11 @@ impl Net {
         true
     }
 
+    /// Number of half-open connections.
+    pub(crate) fn half_open(&self) -> i32 {
+        self.half_open.load(Relaxed)
+    }
+
     /// A half-open connection opened or is over.
     pub(crate) fn dismiss_half_open(&self) {
         self.half_open.fetch_add(-1, Relaxed);
@@ -203,7 +232,7 @@ impl Net {
 
     /// Whether a packet that belongs to no connection may be answered.
     pub(crate) fn may_answer_stranger(&self) -> bool {
-        self.strangers.lock().take(now())
+        self.refusals.lock().take(now())
     }
 
     /// Number of connections, draining ones included.
@@ -223,7 +252,12 @@ impl Net {
 
     /// Whether a live flow of the namespace sends to the flow ID `remote_id`.
     pub(crate) fn has_remote(&self, remote_id: u64) -> bool {
-        crate::remotes().has(self.raw, remote_id)
+        self.flow_to(remote_id).is_some()
+    }
+
+    /// The local ID of the live flow that sends to the flow ID `remote_id`.
+    pub(crate) fn flow_to(&self, remote_id: u64) -> Option<u64> {
+        crate::remotes().flow(self.raw, remote_id)
     }
 
     /// The listener of a service for flows with an inner protocol.

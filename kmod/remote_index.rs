@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which flow IDs live flows send to. ICMP errors quote them, and nothing else of ours.
+//! Which flow IDs live flows send to. ICMP errors quote them, and resets of peers that have lost
+//! all else name them, and nothing of ours.
 
 use crate::{
     flow::Flow,
@@ -19,6 +20,8 @@ use kernel::{
 pub(crate) struct Remote {
     key: u64,
     net: NetRef,
+    /// Local ID of the flow that sends to it.
+    flow: u64,
     link: Link<Remote>,
     free: Work,
 }
@@ -74,6 +77,7 @@ impl RemoteIndex {
                 Remote {
                     key: self.key(remote_id),
                     net,
+                    flow: flow.id,
                     link: Link::new(),
                     free,
                 },
@@ -101,11 +105,10 @@ impl RemoteIndex {
         }
     }
 
-    /// Whether a flow of the namespace sends to that ID.
-    pub(crate) fn has(&self, net: NetRef, remote_id: u64) -> bool {
+    /// The local ID of the flow of the namespace that sends to that ID.
+    pub(crate) fn flow(&self, net: NetRef, remote_id: u64) -> Option<u64> {
         let guard = rcu::read_lock();
-        self.table
-            .get(&guard, self.key(remote_id))
-            .is_some_and(|entry| entry.net == net)
+        let entry = self.table.get(&guard, self.key(remote_id));
+        entry.filter(|entry| entry.net == net).map(|entry| entry.flow)
     }
 }

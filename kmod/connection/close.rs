@@ -96,28 +96,26 @@ impl Connection {
         flow.set_stage(Stage::Draining);
         let tail = flow.endpoint().tail();
         state.endpoint = Endpoint::Closed;
-        let tail_error = tail.error;
-        let timed_out = i32::from(tail_error) == -ETIMEDOUT.to_errno();
         self.end_datagrams(state, ECONNABORTED);
-        // A reset of TCP's is sent once and may get lost; the core's is answered again.
-        state.tail = Some(tail);
-        let why = match tail_error {
-            _ if timed_out => CloseReason::TimedOut,
-            0 => CloseReason::Drained,
-            _ => CloseReason::Aborted,
+        let (aborts, why) = match -i32::from(tail.error) {
+            0 => (false, CloseReason::Drained),
+            e if e == ETIMEDOUT.to_errno() => (true, CloseReason::TimedOut),
+            _ => (true, CloseReason::Aborted),
         };
+        state.tail = Some(tail);
         self.tell_closed(state, notify::reason::of_close(why));
-        // A core that is aborted or drained already has nothing more to do.
+        // A reset of TCP's is sent once and may get lost; the core's is answered again. A core
+        // that is aborted or drained already has nothing more to do.
         let reason = Reason::Aborted;
         let datagrams = self.carries_datagrams();
-        self.command_all(state, host, |flow| match tail_error {
+        self.command_all(state, host, |flow| match aborts {
             // There is no transport that tells the peer.
             _ if datagrams => Command::Abort {
                 flow,
                 reason: Reason::Closed,
             },
-            0 => Command::Close { flow },
-            _ => Command::Abort { flow, reason },
+            true => Command::Abort { flow, reason },
+            false => Command::Close { flow },
         });
     }
 
@@ -203,6 +201,9 @@ impl Connection {
             return;
         }
         self.tell_closed(state, notify::reason::of_close(reason));
+        if reason == CloseReason::Lost {
+            self.net.counters.add(Count::FLOWS_LOST);
+        }
         state.finished = true;
         state.leave_half_open(&self.net);
         let err = errno_of(reason);
@@ -268,7 +269,7 @@ fn errno_of(reason: CloseReason) -> Error {
     match reason {
         CloseReason::Drained | CloseReason::Aborted => ECONNABORTED,
         CloseReason::Refused(_) => ECONNREFUSED,
-        CloseReason::Reset(_) => ECONNRESET,
+        CloseReason::Reset(_) | CloseReason::Lost => ECONNRESET,
         CloseReason::TimedOut => ETIMEDOUT,
         CloseReason::NoAddress => EADDRNOTAVAIL,
         CloseReason::VersionMismatch => EPROTONOSUPPORT,

@@ -31,6 +31,7 @@ use kernel::{
 impl Connection {
     /// Sends what the core wants sent, acts on what it reports, and sets its timer.
     pub(super) fn drive(self: &Arc<Self>, state: &mut State, host: &mut KernelHost) {
+        state.heed_owner();
         let mut packet = [0; MAX_CONTROL];
         loop {
             let mut idle = true;

@@ -154,7 +154,7 @@ impl Connection {
         rx: &RxInfo,
     ) -> core::result::Result<(), Count> {
         let no_memory = |_| Count::DROP_NO_MEMORY;
-        let user = listener.user().ok_or(Count::DROP_SERVICE)?;
+        let user = listener.user().ok_or(Count::DROP_NO_LISTENER)?;
         if listener.is_full(net) {
             // The client asks again, as with TCP.
             return Err(match listener.peers {
@@ -305,7 +305,7 @@ impl Connection {
         }
         let mut host = KernelHost::new();
         for _ in 0..state.core.handle_addresses(&mut host, addresses) {
-            self.net.counters.add(Count::DROP_LIMIT_ADDRESSES);
+            self.net.counters.add(Count::DROP_MAX_ADDRESSES);
         }
         self.drive(&mut state, &mut host);
     }

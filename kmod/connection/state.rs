@@ -144,6 +144,16 @@ impl State {
             .unwrap_or(to)
     }
 
+    /// Takes over how long the owner of the socket waits for answers.
+    pub(super) fn heed_owner(&mut self) {
+        let patience = match (&self.tcp, &self.flow, self.endpoint) {
+            (Some(tcp), ..) => tcp.user_timeout(),
+            (None, Some(flow), Endpoint::Adopted) => flow.endpoint().user_timeout(),
+            _ => return,
+        };
+        self.core.set_patience(patience);
+    }
+
     pub(super) fn leave_half_open(&mut self, net: &Net) {
         if core::mem::take(&mut self.half_open) {
             net.dismiss_half_open();

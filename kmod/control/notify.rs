@@ -72,6 +72,7 @@ pub(crate) mod reason {
             CloseReason::TimedOut => sys::eccp_reason_ECCP_REASON_NO_ANSWER,
             CloseReason::VersionMismatch => sys::eccp_reason_ECCP_REASON_VERSION_MISMATCH,
             CloseReason::NoAddress => sys::eccp_reason_ECCP_REASON_NO_ADDRESS,
+            CloseReason::Lost => sys::eccp_reason_ECCP_REASON_PEER_LOST,
             CloseReason::VersionsExhausted => sys::eccp_reason_ECCP_REASON_VERSIONS_EXHAUSTED,
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     netns::{Config, Net},
     proto::{
         address::Encap,
+        reset::ResetKey,
         settings::{Encapsulation, Policy},
         time::Duration,
     },
@@ -67,6 +68,10 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
     to.u32(
         sys::ECCP_A_SETTINGS_DATAGRAM_IDLE_MS,
         millis(config.datagram_idle),
+    )?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_COOKIE_THRESHOLD,
+        config.cookie_threshold,
     )
 }
 
@@ -146,6 +151,9 @@ fn read(request: &Request, config: &mut Config) {
     if let Some(flows) = number(sys::ECCP_A_SETTINGS_MAX_FLOWS) {
         core.max_flows = flows as u8;
     }
+    if let Some(key) = request.attr(sys::ECCP_A_SETTINGS_RESET_KEY) {
+        core.reset_key = ResetKey::new(key.bytes());
+    }
     let times = [
         (sys::ECCP_A_SETTINGS_GIVE_UP_MS, &mut core.give_up),
         (sys::ECCP_A_SETTINGS_HALF_OPEN_MS, &mut core.half_open),
@@ -175,6 +183,10 @@ fn read(request: &Request, config: &mut Config) {
         (
             sys::ECCP_A_SETTINGS_MAX_DATAGRAM_PEERS,
             &mut config.max_datagram_peers,
+        ),
+        (
+            sys::ECCP_A_SETTINGS_COOKIE_THRESHOLD,
+            &mut config.cookie_threshold,
         ),
     ];
     for (kind, setting) in numbers {

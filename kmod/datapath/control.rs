@@ -12,9 +12,10 @@ use crate::{
     },
     netns::Net,
     proto::{
-        address::{Encap, IpAddr128, RxInfo},
+        address::RxInfo,
         connection::SynKey,
         event::Discard,
+        reset::lost_flow,
         respond,
         wire::{Header, Packet, PacketType, ParseError, Reason, MAX_CONTROL},
     },
@@ -31,20 +32,22 @@ pub(crate) fn process(net: &Arc<Net>, queue: ControlQueue) {
 }
 
 fn one(net: &Arc<Net>, skb: &Skb, kind: Kind) -> core::result::Result<(), Count> {
-    let rx = origin(skb, kind);
+    let rx = super::origin(skb, kind);
     let mut buf = [0; MAX_CONTROL];
     let packet = skb.copy_start(&mut buf);
     let header = match Header::parse(packet) {
         Err(ParseError::Version(_)) => return answer_version(net, &rx, packet),
         other => other.map_err(Discard::from)?,
     };
-    if header.receiver == 0 {
-        return first_syn(net, &rx, packet);
-    }
+    let receiver = match (header.receiver, lost_flow(packet)) {
+        (0, Some(lost)) => net.flow_to(lost).ok_or(Count::DROP_UNKNOWN_FLOW)?,
+        (0, None) => return first_syn(net, &rx, packet),
+        (id, _) => id,
+    };
     let flow = crate::flows()
-        .find(header.receiver)
+        .find(receiver)
         .filter(|flow| flow.connection.net.raw == net.raw)
-        .ok_or(Count::DROP_FLOW)?;
+        .ok_or(Count::DROP_UNKNOWN_FLOW)?;
     if header.kind != PacketType::Data {
         return flow.connection.control(&rx, packet);
     }
@@ -55,22 +58,6 @@ fn one(net: &Arc<Net>, skb: &Skb, kind: Kind) -> core::result::Result<(), Count>
     }
 }
 
-fn origin(skb: &Skb, kind: Kind) -> RxInfo {
-    let raw = skb.origin(kind);
-    RxInfo {
-        local: IpAddr128(raw.local),
-        remote: IpAddr128(raw.remote),
-        encap: if raw.udp != 0 {
-            Encap::Udp
-        } else {
-            Encap::Native
-        },
-        local_port: raw.local_port,
-        remote_port: raw.remote_port,
-        ifindex: raw.ifindex,
-    }
-}
-
 fn first_syn(net: &Arc<Net>, rx: &RxInfo, bytes: &[u8]) -> core::result::Result<(), Count> {
     let packet = Packet::parse(bytes).map_err(Discard::from)?;
     let key = SynKey::of(&packet).ok_or(Discard::WrongState)?;
@@ -78,10 +65,10 @@ fn first_syn(net: &Arc<Net>, rx: &RxInfo, bytes: &[u8]) -> core::result::Result<
     let inner = packet.message().inner;
     let Some(listener) = net.listener(&service, inner).filter(|l| l.is_listening()) else {
         if !net.may_answer_stranger() {
-            return Err(Count::DROP_RATE);
+            return Err(Count::DROP_STRANGER_RATE);
         }
         refuse(net, rx, &packet);
-        return Err(Count::DROP_SERVICE);
+        return Err(Count::DROP_NO_LISTENER);
     };
     if let Some(connection) = listener.opening(&key) {
         return connection.control(rx, bytes);
@@ -99,7 +86,7 @@ fn refuse(net: &Net, rx: &RxInfo, packet: &Packet<'_>) {
 
 fn answer_version(net: &Net, rx: &RxInfo, packet: &[u8]) -> core::result::Result<(), Count> {
     if !net.may_answer_stranger() {
-        return Err(Count::DROP_RATE);
+        return Err(Count::DROP_STRANGER_RATE);
     }
     let mut out = [0; MAX_CONTROL];
     if let Some(len) = respond::version_answer(packet, &mut out) {

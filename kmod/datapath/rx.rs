@@ -6,19 +6,22 @@ use crate::{
     control::counters::Count,
     flow::{Flow, Stage},
     kernel_objects::{
-        net::NetRef,
+        net::{NetRef, Queue},
         skb::{Kind, Skb, HEADER_LEN},
     },
     netns::Net,
+    proto::reset::lost_flow,
     proto::wire::{PacketType, CONTROL_LEN, DATA_LEN, INNER_TCP, VERSION},
 };
+use super::strangers;
 use kernel::sync::rcu;
 
 /// Most data packets that wait for the end of a handshake.
 const MAX_HELD: u32 = 64;
 /// Most control packets of known flows that wait for process context, for each namespace.
 const MAX_CONTROL: u32 = 4096;
-/// Most first SYNs that wait for process context, for each namespace.
+/// Most first SYNs that wait for process context, for each namespace, of those that have proven
+/// their source and of the others.
 const MAX_SYNS: u32 = 1024;
 
 /// What the first 12 bytes say.
@@ -63,25 +66,29 @@ fn dispatch(
     kind: Kind,
 ) -> core::result::Result<i32, Count> {
     if !skb.is_for_host() {
-        return Err(Count::DROP_PEER);
+        return Err(Count::DROP_OTHER_HOST);
     }
-    let header = skb.header().ok_or(Count::DROP_SHORT)?;
+    let header = skb.header().ok_or(Count::DROP_TRUNCATED)?;
     let start = Start::read(&header);
     if start.version != VERSION {
-        return queue(net, skb, kind, true);
+        return queue(net, skb, kind, Queue::Opening);
     }
     if start.kind == Some(PacketType::Data) {
-        return data(net, &start, skb, kind);
+        return data(net, state, &start, skb, kind);
     }
-    let packet_type = start.kind.ok_or(Count::DROP_TYPE)?;
+    let packet_type = start.kind.ok_or(Count::DROP_UNKNOWN_TYPE)?;
     if start.header_len < CONTROL_LEN || start.header_len != skb.len() {
-        return Err(Count::DROP_LENGTH);
+        return Err(Count::DROP_HEADER_LENGTH);
     }
     state.counters.add(Count::RX_CONTROL);
     if start.receiver == 0 {
         return match packet_type {
-            PacketType::Syn => queue(net, skb, kind, true),
-            _ => Err(Count::DROP_FLOW),
+            PacketType::Syn => match strangers::admit_syn(net, state, &skb, kind)? {
+                Some(place) => queue(net, skb, kind, place),
+                None => Ok(0),
+            },
+            PacketType::Reset if names_a_flow(state, &skb) => queue(net, skb, kind, Queue::Known),
+            _ => Err(Count::DROP_UNKNOWN_FLOW),
         };
     }
     let guard = rcu::read_lock();
@@ -90,32 +97,51 @@ fn dispatch(
         .is_some_and(|flow| flow.connection.net.raw == net);
     drop(guard);
     if !known {
-        return Err(Count::DROP_FLOW);
+        strangers::reset(net, state, &skb, kind);
+        return Err(Count::DROP_UNKNOWN_FLOW);
     }
-    queue(net, skb, kind, false)
+    queue(net, skb, kind, Queue::Known)
+}
+
+/// Whether the sender of a RESET is the peer of a live flow.
+fn names_a_flow(state: &Net, skb: &Skb) -> bool {
+    let mut buf = [0; CONTROL_LEN];
+    lost_flow(skb.copy_start(&mut buf)).is_some_and(|lost| state.has_remote(lost))
 }
 
 /// Control packets, and whatever else needs thought, go to process context.
-fn queue(net: NetRef, skb: Skb, kind: Kind, opening: bool) -> core::result::Result<i32, Count> {
-    let limit = if opening { MAX_SYNS } else { MAX_CONTROL };
-    if net.queue_control(skb, kind, opening, limit) {
+fn queue(net: NetRef, skb: Skb, kind: Kind, place: Queue) -> core::result::Result<i32, Count> {
+    let limit = match place {
+        Queue::Known => MAX_CONTROL,
+        Queue::Proven | Queue::Opening => MAX_SYNS,
+    };
+    if net.queue_control(skb, kind, place, limit) {
         Ok(0)
     } else {
-        Err(Count::DROP_QUEUE)
+        Err(Count::DROP_CONTROL_QUEUE)
     }
 }
 
-fn data(net: NetRef, start: &Start, skb: Skb, kind: Kind) -> core::result::Result<i32, Count> {
+fn data(
+    net: NetRef,
+    state: &Net,
+    start: &Start,
+    skb: Skb,
+    kind: Kind,
+) -> core::result::Result<i32, Count> {
     if start.header_len != DATA_LEN {
-        return Err(Count::DROP_LENGTH);
+        return Err(Count::DROP_HEADER_LENGTH);
     }
     let guard = rcu::read_lock();
     let flow = crate::flows()
         .get(&guard, start.receiver)
-        .filter(|flow| flow.connection.net.raw == net)
-        .ok_or(Count::DROP_FLOW)?;
+        .filter(|flow| flow.connection.net.raw == net);
+    let Some(flow) = flow else {
+        strangers::reset(net, state, &skb, kind);
+        return Err(Count::DROP_UNKNOWN_FLOW);
+    };
     if start.inner != flow.connection.inner {
-        return Err(Count::DROP_TYPE);
+        return Err(Count::DROP_UNKNOWN_TYPE);
     }
     match flow.stage() {
         Stage::Open => {
@@ -126,13 +152,7 @@ fn data(net: NetRef, start: &Start, skb: Skb, kind: Kind) -> core::result::Resul
             Ok(flow.endpoint().deliver(skb, kind))
         }
         Stage::Opening => hold(flow, skb, kind),
-        Stage::Draining => {
-            if net.queue_control(skb, kind, false, MAX_CONTROL) {
-                Ok(0)
-            } else {
-                Err(Count::DROP_QUEUE)
-            }
-        }
+        Stage::Draining => queue(net, skb, kind, Queue::Known),
     }
 }
 

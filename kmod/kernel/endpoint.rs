@@ -13,6 +13,7 @@ use crate::{
         address::{Encap, Family, Path},
         connection::DataPath,
         service::TransportParams,
+        time::Duration,
     },
 };
 use core::ptr::NonNull;
@@ -68,6 +69,12 @@ impl Tcp {
         }
     }
 
+    /// How long its user waits for an answer; `None` if the user has not said.
+    pub(crate) fn user_timeout(&self) -> Option<Duration> {
+        // SAFETY: valid by the type's invariant.
+        user_timeout(unsafe { sys::shim_tcp_user_timeout(self.0.as_ptr()) })
+    }
+
     /// What this endpoint tells the peer in SYN or SYN-ACK; `mtu` of the first link in bytes.
     pub(crate) fn offer(&self, mtu: u32) -> Transport {
         let mut offer = Transport::default();
@@ -82,6 +89,10 @@ impl Drop for Tcp {
         // SAFETY: owned by the type's invariant.
         unsafe { sys::shim_tcp_drop(self.0.as_ptr()) };
     }
+}
+
+fn user_timeout(millis: u32) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis.into()))
 }
 
 /// The transport parameters on the wire: ISN, window, MTU, window scale, one zero byte.
@@ -149,13 +160,22 @@ pub(super) fn routed(net: NetRef, path: &Path, receiver: u64) -> sys::shim_path 
 
 /// Sends a control packet along a path. Errors: no route, no memory.
 pub(crate) fn send_control(net: NetRef, path: &Path, packet: &[u8]) -> Result {
+    send(net, path, packet, false)
+}
+
+/// Sends a control packet from softirq. Errors: no route, no memory.
+pub(crate) fn send_answer(net: NetRef, path: &Path, packet: &[u8]) -> Result {
+    send(net, path, packet, true)
+}
+
+fn send(net: NetRef, path: &Path, packet: &[u8], atomic: bool) -> Result {
     let mut raw = shim_path(path);
-    let first = net.send(&raw, packet);
+    let first = net.send(&raw, packet, atomic);
     if first.is_ok() || raw.ifindex == 0 {
         return first;
     }
     raw.ifindex = 0;
-    net.send(&raw, packet)
+    net.send(&raw, packet, atomic)
 }
 
 /// The packet side of one flow.
@@ -317,6 +337,14 @@ impl Endpoint {
         // SAFETY: adopted.
         unsafe { sys::shim_tcp_tail(self.as_ptr(), &mut tail) };
         tail
+    }
+
+    /// How long its user waits for an answer; `None` if the user has not said.
+    pub(crate) fn user_timeout(&self) -> Option<Duration> {
+        // SAFETY: adopted, so there is an inner socket.
+        user_timeout(unsafe {
+            sys::shim_tcp_user_timeout(sys::shim_tcp_socket(self.as_ptr()))
+        })
     }
 
     /// Whether the peer has acknowledged all that was sent.

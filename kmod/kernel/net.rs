@@ -62,12 +62,20 @@ impl NetRef {
         unsafe { sys::shim_net_close_udp(self.0) };
     }
 
+    /// Number of first SYNs that wait and have not proven their source.
+    pub(crate) fn waiting_syns(self) -> i32 {
+        // SAFETY: alive by the type's meaning.
+        unsafe { sys::shim_net_waiting_syns(self.0) as i32 }
+    }
+
     /// Queues a control packet for process context; `false`: the queue is full and the packet
     /// is gone.
-    pub(crate) fn queue_control(self, skb: Skb, kind: Kind, opening: bool, limit: u32) -> bool {
+    pub(crate) fn queue_control(self, skb: Skb, kind: Kind, place: Queue, limit: u32) -> bool {
         // SAFETY: the packet is valid; when the call succeeds it owns it.
         let ok =
-            unsafe { sys::shim_net_queue_control(self.0, skb.as_ptr(), kind.0, opening, limit) };
+            unsafe {
+            sys::shim_net_queue_control(self.0, skb.as_ptr(), kind.0, place as u32, limit)
+        };
         if ok {
             skb.into_raw();
         }
@@ -126,13 +134,25 @@ impl NetRef {
         })
     }
 
-    /// Sends a control packet.
-    pub(super) fn send(self, path: &sys::shim_path, packet: &[u8]) -> Result {
+    /// Sends a control packet. `atomic`: the caller must not sleep.
+    pub(super) fn send(self, path: &sys::shim_path, packet: &[u8], atomic: bool) -> Result {
         // SAFETY: alive; both references are readable.
         to_result(unsafe {
-            sys::shim_tx_control(self.0, path, packet.as_ptr(), packet.len() as u32)
+            sys::shim_tx_control(self.0, path, packet.as_ptr(), packet.len() as u32, atomic)
         })
     }
+}
+
+/// Which packets a control packet waits behind; the first queue is served first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Queue {
+    /// Packets of known flows.
+    Known = sys::SHIM_QUEUE_KNOWN,
+    /// First SYNs whose source is proven.
+    Proven = sys::SHIM_QUEUE_PROVEN,
+    /// Other first SYNs, and what strangers send.
+    Opening = sys::SHIM_QUEUE_OPENING,
 }
 
 /// The shim's part of a namespace, seen from its control work.

@@ -62,7 +62,7 @@ struct shim_net {
 	void *leaving; /* the same, then */
 	struct rtable *inside; /* what an unwrapped packet is routed by */
 	struct socket *udp4, *udp6;
-	struct sk_buff_head control, syns;
+	struct sk_buff_head queues[SHIM_QUEUES];
 	struct work_struct control_work, address_work;
 };
 

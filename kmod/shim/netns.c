@@ -44,8 +44,8 @@ static int __net_init shim_net_init(struct net *net)
 	int err;
 
 	sn->net = net;
-	skb_queue_head_init(&sn->control);
-	skb_queue_head_init(&sn->syns);
+	for (int i = 0; i < SHIM_QUEUES; i++)
+		skb_queue_head_init(&sn->queues[i]);
 	INIT_WORK(&sn->control_work, shim_control_run);
 	INIT_WORK(&sn->address_work, shim_address_run);
 	sn->inside = shim_inside_route(net);
@@ -73,8 +73,8 @@ static void __net_exit shim_net_exit(struct net *net)
 	shim_net_close_udp(net);
 	cancel_work_sync(&sn->control_work);
 	cancel_work_sync(&sn->address_work);
-	skb_queue_purge(&sn->control);
-	skb_queue_purge(&sn->syns);
+	for (int i = 0; i < SHIM_QUEUES; i++)
+		skb_queue_purge(&sn->queues[i]);
 	eccp_rust_net_exit(sn->leaving);
 	dst_release(&sn->inside->dst);
 }
@@ -175,10 +175,10 @@ void shim_net_close_udp(struct net *net)
 }
 
 /* Queues a control packet for process context; false: the queue is full. */
-bool shim_net_queue_control(struct net *net, struct sk_buff *skb, u32 kind, bool syn, u32 limit)
+bool shim_net_queue_control(struct net *net, struct sk_buff *skb, u32 kind, u32 place, u32 limit)
 {
 	struct shim_net *sn = net_generic(net, shim_net_id);
-	struct sk_buff_head *queue = syn ? &sn->syns : &sn->control;
+	struct sk_buff_head *queue = &sn->queues[place];
 	bool ok;
 
 	skb_dst_drop(skb);
@@ -194,11 +194,19 @@ bool shim_net_queue_control(struct net *net, struct sk_buff *skb, u32 kind, bool
 	return ok;
 }
 
-/* Packets of known flows come before new ones. */
+u32 shim_net_waiting_syns(struct net *net)
+{
+	struct shim_net *sn = net_generic(net, shim_net_id);
+
+	return skb_queue_len_lockless(&sn->queues[SHIM_QUEUE_OPENING]);
+}
+
 struct sk_buff *shim_net_next_control(struct shim_net *sn, u32 *kind)
 {
-	struct sk_buff *skb = skb_dequeue(&sn->control) ?: skb_dequeue(&sn->syns);
+	struct sk_buff *skb = NULL;
 
+	for (int i = 0; i < SHIM_QUEUES && !skb; i++)
+		skb = skb_dequeue(&sn->queues[i]);
 	if (skb)
 		*kind = ((struct shim_queued *)skb->cb)->kind;
 	return skb;

@@ -26,6 +26,11 @@
 #define SHIM_DGRAM_MALFORMED 1
 #define SHIM_DGRAM_CHECKSUM 2
 #define SHIM_DGRAM_FULL 3 /* the socket takes no more */
+/* Queues of control packets; a lower one is served first. */
+#define SHIM_QUEUE_KNOWN 0   /* packets of known flows */
+#define SHIM_QUEUE_PROVEN 1  /* first SYNs whose source is proven */
+#define SHIM_QUEUE_OPENING 2 /* other first SYNs, and what strangers send */
+#define SHIM_QUEUES 3
 
 struct shim_flow;
 struct shim_net;
@@ -167,7 +172,7 @@ void shim_rx_release_held(struct shim_flow *flow);
 int shim_tx_route(struct sock *sk, struct shim_flow *flow);
 bool shim_tx_usable(const struct shim_flow *flow);
 int shim_tx_send(struct sock *sk, struct sk_buff *skb, struct shim_flow *flow);
-int shim_tx_control(struct net *net, const struct shim_path *path, const u8 *packet, u32 len);
+int shim_tx_control(struct net *net, const struct shim_path *path, const u8 *packet, u32 len, bool atomic);
 int shim_tx_tail_ack(struct net *net, const struct shim_path *path, struct shim_flow *flow, const struct shim_tail *tail,
 		     u32 tsecr);
 int shim_tx_source(struct net *net, struct shim_path *path);
@@ -198,6 +203,7 @@ bool shim_tcp_closed(struct shim_flow *flow);
 bool shim_tcp_unread(struct shim_flow *flow);
 void shim_tcp_tail(struct shim_flow *flow, struct shim_tail *tail);
 bool shim_tcp_flushed(struct shim_flow *flow);
+u32 shim_tcp_user_timeout(const struct socket *inner);
 bool shim_tcp_half_closed(struct shim_flow *flow);
 void shim_tcp_release(struct shim_flow *flow);
 void shim_tcp_drop(struct socket *inner);
@@ -265,7 +271,8 @@ void shim_net_set_state(struct shim_net *sn, void *state);
 struct net *shim_net_of(struct shim_net *sn);
 int shim_net_open_udp(struct net *net, u16 port);
 void shim_net_close_udp(struct net *net);
-bool shim_net_queue_control(struct net *net, struct sk_buff *skb, u32 kind, bool syn, u32 limit);
+bool shim_net_queue_control(struct net *net, struct sk_buff *skb, u32 kind, u32 place, u32 limit);
+u32 shim_net_waiting_syns(struct net *net);
 struct sk_buff *shim_net_next_control(struct shim_net *sn, u32 *kind);
 void shim_net_kick(struct net *net);
 u32 shim_net_addresses(struct net *net, struct shim_address *list, u32 max);
@@ -281,6 +288,8 @@ void shim_work_after_readers(struct shim_work *work);
 void shim_work_settle(void);
 void shim_work_free(struct shim_work *work);
 u64 shim_now_us(void);
+void shim_bh_disable(void);
+void shim_bh_enable(void);
 void shim_random(u8 *buf, u32 len);
 void shim_module_get(void);
 void shim_module_put(void);

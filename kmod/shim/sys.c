@@ -107,6 +107,16 @@ u64 shim_now_us(void)
 	return ktime_to_us(ktime_get_boottime());
 }
 
+void shim_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void shim_bh_enable(void)
+{
+	local_bh_enable();
+}
+
 void shim_random(u8 *buf, u32 len)
 {
 	get_random_bytes(buf, len);

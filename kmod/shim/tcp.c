@@ -136,6 +136,12 @@ void shim_tcp_inherit(struct socket *inner, struct socket *from)
 	release_sock(sk);
 }
 
+/* TCP_USER_TIMEOUT in milliseconds; 0: not set. */
+u32 shim_tcp_user_timeout(const struct socket *inner)
+{
+	return READ_ONCE(inet_csk(inner->sk)->icsk_user_timeout);
+}
+
 /* The window scale follows from the largest buffer that autotuning may reach. */
 void shim_tcp_offer(struct socket *inner, u32 mtu, struct shim_transport *offer)
 {

@@ -227,9 +227,9 @@ static int shim_tx_own(struct net *net, struct sk_buff *skb, const struct shim_p
 	return net_xmit_eval(err);
 }
 
-int shim_tx_control(struct net *net, const struct shim_path *path, const u8 *packet, u32 len)
+int shim_tx_control(struct net *net, const struct shim_path *path, const u8 *packet, u32 len, bool atomic)
 {
-	struct sk_buff *skb = alloc_skb(MAX_HEADER + 64 + len, GFP_KERNEL);
+	struct sk_buff *skb = alloc_skb(MAX_HEADER + 64 + len, atomic ? GFP_ATOMIC | __GFP_NOWARN : GFP_KERNEL);
 
 	if (!skb)
 		return -ENOMEM;

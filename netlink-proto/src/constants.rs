@@ -179,6 +179,8 @@ values! {
         19 "better-flow" BetterFlow,
         #[doc = "One side removed the flow; the connection goes on."]
         20 "removed" Removed,
+        #[doc = "The peer proved that it knows the flow no more."]
+        21 "peer-lost" PeerLost,
     }
 }
 

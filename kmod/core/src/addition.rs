@@ -215,6 +215,7 @@ impl Connection {
             announced: rx.local,
             setup: Retry::starting(now),
             peer_backup: said.flags & FLOW_BACKUP != 0,
+            reset_proof: message.reset_proof,
             added: Some(Added {
                 by_us: false,
                 number: said.number,
@@ -389,6 +390,8 @@ impl Flow {
                 },
                 number: added.number,
             });
+            let key = &shared.settings.reset_key;
+            syn.reset_proof = key.commitment(host, self.local_id);
             return self.send(shared, host, &syn, &path, None::<Charge>, buf);
         }
         None
@@ -455,6 +458,7 @@ impl Flow {
         // R3: this and every repetition of it is answered, to its source (R6).
         shared.answer(now, self.reply_ack(0, token, rx.reply_path()))?;
         self.remote_id = message.sender;
+        self.reset_proof = message.reset_proof;
         self.validated = Some(0);
         self.unconfirmed = true;
         self.settled_at = now;
@@ -499,10 +503,15 @@ impl Flow {
     }
 
     /// [`Command::Remove`](super::event::Command::Remove): RST until the peer answers with one.
-    pub(super) fn remove(&mut self, shared: &mut Shared, host: &dyn Host) -> Result<(), Refused> {
+    pub(super) fn remove(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+    ) -> Result<(), Refused> {
         let established = matches!(self.phase, Phase::Open | Phase::Draining);
         self.abort(shared, host, Reason::Removed)?;
         if established {
+            self.answer.stop();
             self.setup = Retry::starting(host.now());
         }
         Ok(())

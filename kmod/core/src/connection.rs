@@ -21,7 +21,7 @@ use super::service::{Service, TransportParams};
 use super::settings::{Settings, MAX_FLOWS};
 pub use super::shared::Counters;
 use super::shared::Shared;
-use super::time::{earliest, Instant};
+use super::time::{earliest, Duration, Instant};
 use super::wire::Packet;
 
 /// What a client asks for.
@@ -267,6 +267,12 @@ impl Connection {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    /// How long set-ups and moves of this connection are repeated, as the owner of its socket says
+    /// (TCP_USER_TIMEOUT, protocol.md §7.11); `None` leaves it to the settings.
+    pub fn set_patience(&mut self, patience: Option<Duration>) {
+        self.shared.patience = patience;
     }
 
     /// Changes the settings. Timers that run already keep their gap.

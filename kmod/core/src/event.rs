@@ -61,6 +61,8 @@ pub enum CloseReason {
     NoAddress,
     /// 2^64 moves were made.
     VersionsExhausted,
+    /// The peer has proven that it knows the flow no more (protocol.md §7.10).
+    Lost,
 }
 
 /// What happened on a connection. The host drains events after every call that takes `host`.

@@ -114,7 +114,8 @@ pub struct Flow {
     pub(super) candidates: Candidates,
     /// Repetition of SYN or SYN-ACK.
     pub(super) setup: Retry,
-    /// Repetition of RSYN-ACK (R4).
+    /// Repetition of RSYN-ACK (R4); of a flow that was reset, that of an RST which may not have
+    /// reached the peer.
     pub(super) answer: Retry,
     pub(super) ping: Ping,
     /// Next target of a SYN, RSYN or repeated answer that goes to several addresses.
@@ -136,6 +137,8 @@ pub struct Flow {
     pub(super) backup: bool,
     /// The peer wants that.
     pub(super) peer_backup: bool,
+    /// The peer's commitment to the proof that it has lost the flow.
+    pub(super) reset_proof: Option<[u8; TOKEN_LEN]>,
 }
 
 /// A flow that was added to a connection.
@@ -196,6 +199,7 @@ impl Flow {
         added: None,
         backup: false,
         peer_backup: false,
+        reset_proof: None,
     };
 
     /// The state of protocol.md §5. A draining flow keeps its state: see [`Flow::phase`].

@@ -54,6 +54,7 @@ impl Connection {
         syn.key = Some(host.x25519_public(&shared.secret));
         syn.ilist = Some(shared.ilist());
         syn.transport = some_params(&request.transport);
+        syn.reset_proof = settings.reset_key.commitment(host, flow.local_id);
         shared.frozen.freeze(&syn, false);
         shared.syn_hash = host.sha256(&[shared.frozen.packet()]);
         shared.ilist_known = shared.local_version;
@@ -83,13 +84,14 @@ impl Connection {
         shared.service = service;
         shared.inner = syn.inner;
         shared.peer_transport = syn.transport.unwrap_or_default();
-        shared.syn_hash = host.sha256(&[packet.bytes()]);
+        shared.syn_hash = super::cookie::syn_hash(host, packet);
         if let Some(list) = &syn.ilist {
             shared.learn_ilist(list);
         }
         let [flow, ..] = &mut self.flows;
         flow.local_id = host.new_flow_id();
         flow.remote_id = syn.sender;
+        flow.reset_proof = syn.reset_proof;
         flow.phase = Phase::SynRcvd;
         flow.path = rx.reply_path();
         flow.announced = rx.local;
@@ -99,6 +101,7 @@ impl Connection {
         answer.inner = shared.inner;
         answer.key = Some(host.x25519_public(&shared.secret));
         answer.transport = some_params(&request.transport);
+        answer.reset_proof = settings.reset_key.commitment(host, flow.local_id);
         answer.token = Some([0; TOKEN_LEN]);
         shared.freeze_syn_ack(answer, packet.bytes().len());
         shared.derive_keys(host, &secret, None);
@@ -140,7 +143,7 @@ impl Connection {
         if !flow.awaits_first_ack() || flow.added.is_some() {
             return Err(Discard::WrongState);
         }
-        if host.sha256(&[packet.bytes()]) != self.shared.syn_hash {
+        if super::cookie::syn_hash(host, packet) != self.shared.syn_hash {
             return Err(Discard::DifferentSyn);
         }
         let path = rx.reply_path();
@@ -183,6 +186,7 @@ impl Flow {
             shared.learn_ilist(list);
         }
         self.remote_id = message.sender;
+        self.reset_proof = message.reset_proof;
         self.validated = Some(0);
         self.unconfirmed = true;
         self.settled_at = now;
@@ -339,7 +343,7 @@ impl Flow {
 
 impl Shared {
     /// R12: what answers a SYN counts only from an address that the SYN was sent to.
-    fn check_syn_target(&self, rx: &RxInfo) -> Result<(), Discard> {
+    pub(super) fn check_syn_target(&self, rx: &RxInfo) -> Result<(), Discard> {
         let sent = self.settings.encapsulation.tries(rx.encap)
             && self.remotes().iter().any(|remote| remote.addr == rx.remote);
         match sent {

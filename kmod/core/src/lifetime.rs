@@ -7,11 +7,19 @@ use super::flow::{Flow, LocalHalf, Move, Phase};
 use super::host::Host;
 use super::shared::{Reply, Shared};
 use super::time::{earliest, Instant};
+use super::timer::Retry;
 use super::wire::{PacketType, Reason, TOKEN_LEN};
+
+/// RSTs that a flow which is reset in the middle of a move sends without being asked.
+const MAX_RSTS: u8 = 4;
 
 impl Flow {
     /// The transport is done. A flow that never carried data is given up at once.
-    pub(super) fn close(&mut self, shared: &mut Shared, host: &dyn Host) -> Result<(), Refused> {
+    pub(super) fn close(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+    ) -> Result<(), Refused> {
         match self.phase {
             Phase::Open => {
                 self.phase = Phase::Draining;
@@ -30,7 +38,7 @@ impl Flow {
     pub(super) fn abort(
         &mut self,
         shared: &mut Shared,
-        host: &dyn Host,
+        host: &mut dyn Host,
         reason: Reason,
     ) -> Result<(), Refused> {
         match self.phase {
@@ -44,6 +52,11 @@ impl Flow {
             }
             Phase::Open | Phase::Draining => {
                 self.send_rst(shared, reason);
+                self.answer = match self.local {
+                    // Nothing of the peer's comes to where we are going, to be answered there.
+                    LocalHalf::Moving(_) => Retry::started(host.now(), self.rtt.retry(), host),
+                    LocalHalf::Settled | LocalHalf::Absent(_) => Retry::IDLE,
+                };
                 self.phase = Phase::Aborted;
                 self.drain_until = Some(host.now().after(shared.settings.draining));
                 self.prefer_at = None;
@@ -55,14 +68,27 @@ impl Flow {
         Ok(())
     }
 
+    /// Where an RST reaches the peer. A flow that moves after a loss has no path for data, but the
+    /// peer believes an RST from any address.
+    fn rst_path(&self) -> Option<Path> {
+        let candidate = || self.candidates.iter().last().map(|c| c.path);
+        match (self.validated, &self.local) {
+            (None, _) => candidate(),
+            (Some(_), LocalHalf::Moving(moving)) if !moving.kept => Some(Path {
+                local: moving.to.addr,
+                ifindex: moving.to.ifindex,
+                ..self.path
+            })
+            .filter(Path::is_sound),
+            (Some(_), LocalHalf::Absent(_)) => None,
+            (Some(_), _) => Some(self.path).filter(Path::is_sound),
+        }
+    }
+
     /// Queues an RST to where the peer is known to be. If there is no room or no address, later
     /// packets of the peer are answered with another one.
     fn send_rst(&self, shared: &mut Shared, reason: Reason) {
-        let candidate = self.candidates.iter().last().map(|c| c.path);
-        let path: Option<Path> = match self.validated {
-            Some(_) => self.data_path(),
-            None => candidate,
-        };
+        let path = self.rst_path();
         if let Some(path) = path {
             shared.replies.push(Reply {
                 flow: self.index,
@@ -77,6 +103,22 @@ impl Flow {
         }
     }
 
+    /// The address of a flow that was reset is gone: the peer is told from another one.
+    pub(super) fn reset_from_elsewhere(&mut self, shared: &Shared, now: Instant) {
+        let family = self.path.remote.family();
+        let removed = self.setup.next.is_some();
+        if removed || self.holds_address(shared) {
+            return;
+        }
+        self.local = LocalHalf::Absent(now);
+        if let Some(address) = shared.best_of(family, None) {
+            self.local = LocalHalf::Settled;
+            self.path.local = address.addr;
+            self.path.ifindex = address.ifindex;
+            self.answer = Retry::starting(now);
+        }
+    }
+
     pub(super) fn handle_timeout(&mut self, shared: &mut Shared, host: &mut dyn Host) {
         let now = host.now();
         match self.phase {
@@ -88,7 +130,7 @@ impl Flow {
                 return;
             }
             Phase::SynSent => {
-                if now >= self.setup.since.after(shared.settings.give_up) {
+                if now >= self.setup.since.after(shared.give_up()) {
                     let reason = match shared.version_refused {
                         true => CloseReason::VersionMismatch,
                         false => CloseReason::TimedOut,
@@ -112,11 +154,17 @@ impl Flow {
         }
         if self.phase != Phase::Aborted {
             self.expire_handshakes(shared, now);
+        } else if self.answer.is_due(now) {
+            self.answer.tried(now, self.rtt.retry(), host);
+            self.send_rst(shared, Reason::Aborted);
+            if self.answer.tries >= MAX_RSTS {
+                self.answer.stop();
+            }
         }
     }
 
     fn expire_handshakes(&mut self, shared: &mut Shared, now: Instant) {
-        let give_up = shared.settings.give_up;
+        let give_up = shared.give_up();
         if self.setup.next.is_some() && now >= self.setup.since.after(give_up) {
             self.send_rst(shared, Reason::TimedOut);
             return self.finish(shared, CloseReason::TimedOut);
@@ -169,16 +217,19 @@ impl Flow {
             LocalHalf::Moving(moving) if self.moves_away(moving) => {
                 Some(moving.began.after(shared.settings.planned_move))
             }
-            LocalHalf::Moving(moving) => Some(moving.trying.after(shared.settings.give_up)),
+            LocalHalf::Moving(moving) => Some(moving.trying.after(shared.give_up())),
         }
     }
 
     /// The next time at which something is to be sent or given up.
     pub(super) fn poll_timeout(&self, shared: &Shared) -> Option<Instant> {
-        let give_up = shared.settings.give_up;
+        let give_up = shared.give_up();
         let setup_limit = match self.phase {
             Phase::Free | Phase::Closed => return None,
-            Phase::Aborted => return earliest(self.drain_until, self.setup.next),
+            Phase::Aborted => {
+                let rst = earliest(self.setup.next, self.answer.next);
+                return earliest(self.drain_until, rst);
+            }
             Phase::SynSent if self.added.is_some() => {
                 Some(self.setup.since.after(shared.settings.half_open))
             }

@@ -66,6 +66,9 @@ impl Flow {
         if asks && !self.holds_address(shared) {
             return self.finish(shared, CloseReason::NoAddress);
         }
+        if self.phase == Phase::Aborted {
+            return self.reset_from_elsewhere(shared, now);
+        }
         if !self.may_move() {
             return;
         }

@@ -48,16 +48,23 @@ impl Connection {
         let flow = self
             .flows
             .iter_mut()
-            .find(|flow| flow.is_live() && flow.local_id == message.receiver)
+            .find(|flow| match message.kind {
+                // Who knows a flow no more knows only the ID by which it was called.
+                PacketType::Reset => flow.is_live() && flow.remote_id == message.sender,
+                _ => flow.is_live() && flow.local_id == message.receiver,
+            })
             .ok_or(Discard::UnknownFlow)?;
         let shared = &mut self.shared;
         match (message.kind, flow.phase) {
             (PacketType::Version, _) => {
                 return flow.handle_version(shared, rx, message.versions.as_ref())
             }
-            (PacketType::Reset, _) => return Err(Discard::Unsupported),
+            (PacketType::Reset, _) => return flow.handle_reset(shared, host, message),
             (_, Phase::SynSent) if flow.added.is_some() => {
                 return flow.handle_added_answer(shared, host, rx, packet)
+            }
+            (PacketType::Nack, Phase::SynSent) => {
+                return flow.handle_cookie(shared, host, rx, packet)
             }
             (PacketType::SynAck, Phase::SynSent) => {
                 return flow.handle_first_syn_ack(shared, host, rx, packet)

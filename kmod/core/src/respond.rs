@@ -23,7 +23,7 @@ pub fn refuse(
     rst.inner = packet.message().inner;
     rst.reason = Some(reason);
     let emitted = rst.emit(out, true).ok()?;
-    let key = refusal_key(host, &host.sha256(&[packet.bytes()]));
+    let key = refusal_key(host, &super::cookie::syn_hash(host, packet));
     write_mac(host, &key, out.get_mut(..emitted.len)?, emitted.mac_at?);
     Some(emitted.len)
 }

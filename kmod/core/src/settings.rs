@@ -2,6 +2,7 @@
 //! What an administrator or a socket's owner can choose. Every limit of the core is here.
 
 use super::address::Encap;
+use super::reset::ResetKey;
 use super::time::Duration;
 
 /// Most flows of a connection.
@@ -88,6 +89,8 @@ pub struct Settings {
     pub keepalive: Option<Duration>,
     /// Most flows of a connection, at most [`MAX_FLOWS`].
     pub max_flows: u8,
+    /// What this host proves by that it has lost a flow (protocol.md §7.10).
+    pub reset_key: ResetKey,
 }
 
 impl Settings {
@@ -106,6 +109,7 @@ impl Settings {
         path_timeout: Some(Duration::from_millis(250)),
         keepalive: None,
         max_flows: MAX_FLOWS as u8,
+        reset_key: ResetKey::NONE,
     };
 }
 

@@ -6,6 +6,7 @@ use super::address::{Bound, Family, IpAddr128, LocalAddress, Path, RemoteAddr, A
 use super::address::{Encap, ADDRESS_METERED};
 use super::auth::{Keys, Role};
 use super::carrier::Carrier;
+use super::cookie::CookieStore;
 use super::event::{Discard, Event, FlowIndex};
 use super::ilist::{IList, MAX_ADDRESSES};
 use super::limit::TokenBucket;
@@ -13,7 +14,7 @@ use super::others::Others;
 use super::queue::Queue;
 use super::service::{Service, TransportParams};
 use super::settings::{Settings, MAX_REMOTES};
-use super::time::Instant;
+use super::time::{Duration, Instant};
 use super::wire::{PacketType, Reason, INNER_NONE, TOKEN_LEN};
 
 /// Answers that can wait for transmission.
@@ -157,6 +158,9 @@ pub(super) struct Shared {
     pub(super) carrier: Carrier,
     pub(super) joins: Joins,
     pub(super) others: Others,
+    pub(super) cookies: CookieStore,
+    /// How long the owner of the socket lets a set-up or a move be repeated.
+    pub(super) patience: Option<Duration>,
 }
 
 impl Shared {
@@ -213,7 +217,14 @@ impl Shared {
         carrier: Carrier::FIRST,
         joins: Joins::NONE,
         others: Others::NONE,
+        cookies: CookieStore::EMPTY,
+        patience: None,
     };
+
+    /// How long a set-up or a move is repeated: as its owner says, or as the settings do.
+    pub(super) fn give_up(&self) -> Duration {
+        self.patience.unwrap_or(self.settings.give_up)
+    }
 
     /// Queues an event. A host that does not fetch events loses the newest, and a count tells.
     pub(super) fn emit(&mut self, event: Event) {

@@ -79,12 +79,7 @@ impl Flow {
         while let Some(at) = self.burst.syn {
             self.burst.syn = at.checked_add(1).filter(|next| *next < SYN_TARGETS);
             if let Some(path) = self.syn_target(shared, at) {
-                let bytes = shared.frozen.packet();
-                copy_into(buf, bytes)?;
-                return Some(Transmit {
-                    len: bytes.len(),
-                    path,
-                });
+                return shared.write_syn(&path, buf);
             }
         }
         None
@@ -322,7 +317,12 @@ impl Flow {
             message.receiver = reply.receiver;
         }
         match reply.kind {
-            PacketType::SynAck if self.added.is_some() => message.token = Some(made()),
+            PacketType::SynAck if self.added.is_some() => {
+                message.token = Some(made());
+                let key = &shared.settings.reset_key;
+                message.reset_proof = key.commitment(host, self.local_id);
+            }
+            PacketType::Syn => return shared.write_syn(&reply.path, buf),
             PacketType::SynAck => {
                 let token = made();
                 return self.send_syn_ack(shared, host, &token, &reply.path, buf);

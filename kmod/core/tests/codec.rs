@@ -98,6 +98,8 @@ fn message() -> impl Strategy<Value = Message> {
             PacketType::Nack => m.preferred = m.preferred.or(Some(RemoteAddr::default())),
             _ => {}
         }
+        m.reset_proof = second.1.map(|_| second.3);
+        m.cookie = first.2.map(|_| second.3);
         m
     })
 }
@@ -163,13 +165,13 @@ proptest! {
         let at = at % len;
         buf[at] ^= 1 << bit;
         if let Ok(packet) = Packet::parse(&buf[..len]) {
-            // Byte 11 holds the flags, which are ignored; a reserved byte of an address may be
-            // what changed; everything else must show.
+            // Byte 11 holds the flags, which are ignored; a reserved byte of an address or a flag
+            // of a probe may be what changed; everything else must show.
             let mac_changed = packet.authenticated().is_some_and(|(_, mac)| mac != &[0; 16]);
-            let lists_addresses = message.ilist.is_some() || message.preferred.is_some()
-                || message.record.is_some();
+            let reserves = message.probe.is_some() || message.ilist.is_some()
+                || message.preferred.is_some() || message.record.is_some();
             prop_assert!(packet.message() != &message || mac_changed || at == 11
-                || lists_addresses);
+                || reserves);
         }
     }
 }

@@ -604,3 +604,71 @@ fn the_same_addresses_again_change_nothing() {
         assert!(*pair.conn(CLIENT) == before, "{set:?}");
     }
 }
+
+/// An RST that a host sends without being asked, and whether the peer believes it.
+fn tells(pair: &mut Pair, host: usize) -> bool {
+    let sent = pair.sent(host);
+    let rst = sent.iter().find(|sent| sent.kind() == PacketType::Rst);
+    let Some(rst) = rst.filter(|rst| pair.nodes[host].holds(&rst.path.local)) else {
+        return false;
+    };
+    pair.give(1 - host, rst).unwrap();
+    let events = pair.events(1 - host);
+    matches!(closed(&events), Some(CloseReason::Reset(_)))
+}
+
+#[test]
+fn a_reset_in_the_middle_of_a_move_comes_from_the_new_address_until_it_arrives() {
+    for lost in 0..3 {
+        let mut pair = Pair::established();
+        pair.hard_move(CLIENT, 2);
+        let reason = Reason::Aborted;
+        let abort = Command::Abort { flow: FLOW, reason };
+        pair.command(CLIENT, abort).unwrap();
+        for _ in 0..lost {
+            assert_eq!(
+                pair.only(CLIENT, PacketType::Rst).path.local,
+                addr(CLIENT, 2).addr
+            );
+            pair.advance(Duration::from_secs(2));
+        }
+        assert!(tells(&mut pair, CLIENT), "after {lost} were lost");
+        for _ in 0..10 {
+            pair.advance(Duration::from_secs(2));
+            pair.sent(CLIENT);
+        }
+        assert!(pair.sent(CLIENT).is_empty(), "it never stops");
+    }
+}
+
+#[test]
+fn a_reset_whose_address_goes_at_the_same_moment_is_sent_from_another() {
+    let mut pair = Pair::established();
+    let reason = Reason::Aborted;
+    let abort = Command::Abort { flow: FLOW, reason };
+    pair.command(CLIENT, abort).unwrap();
+    let first = pair.only(CLIENT, PacketType::Rst);
+    assert_eq!(first.path.local, addr(CLIENT, 1).addr);
+    pair.set_addresses(CLIENT, &[]);
+    pair.advance(Duration::from_secs(1));
+    assert!(!tells(&mut pair, CLIENT));
+    pair.set_addresses(CLIENT, &[addr(CLIENT, 3)]);
+    pair.advance(Duration(0));
+    assert!(tells(&mut pair, CLIENT));
+}
+
+#[test]
+fn the_owner_decides_how_long_a_move_is_repeated() {
+    for (patience, limit) in [(Some(5), 5), (None, 180)] {
+        let mut pair = Pair::established();
+        let patience = patience.map(Duration::from_secs);
+        pair.nodes[CLIENT].conn.set_patience(patience);
+        pair.hard_move(CLIENT, 2);
+        pair.advance(Duration::from_secs(limit - 1));
+        pair.sent(CLIENT);
+        assert_eq!(closed(&pair.events(CLIENT)), None);
+        pair.advance(Duration::from_secs(1));
+        let reason = closed(&pair.events(CLIENT));
+        assert_eq!(reason, Some(CloseReason::TimedOut));
+    }
+}

@@ -41,5 +41,9 @@ attributes! {
         16 "max-datagram-peers" MaxDatagramPeers(u32),
         #[doc = "How long a datagram socket that is not connected keeps an idle peer."]
         17 "datagram-idle-ms" DatagramIdleMs(u32),
+        #[doc = "Set-ups in waiting from which on first SYNs are answered with cookies; 0 is always."]
+        18 "cookie-threshold" CookieThreshold(u32),
+        #[doc = "Secret of stateless resets, random unless set; it is never shown."]
+        19 "reset-key" ResetKey([u8; 32]),
     }
 }

@@ -34,7 +34,9 @@ impl SettingsAttribute {
             | S::KeepaliveMs(value)
             | S::MaxFlows(value)
             | S::MaxDatagramPeers(value)
-            | S::DatagramIdleMs(value) => value.to_string(),
+            | S::DatagramIdleMs(value)
+            | S::CookieThreshold(value) => value.to_string(),
+            S::ResetKey(key) => hexadecimal(key),
             S::Other(other) => format!("unknown-{}", other.kind()),
         }
     }
@@ -71,6 +73,10 @@ impl SettingsAttribute {
             "max-flows" => S::MaxFlows(number()?),
             "max-datagram-peers" => S::MaxDatagramPeers(number()?),
             "datagram-idle-ms" => S::DatagramIdleMs(number()?),
+            "cookie-threshold" => S::CookieThreshold(number()?),
+            "reset-key" => {
+                S::ResetKey(key(value).ok_or_else(|| format!("{name}: not 64 hexadecimal digits"))?)
+            }
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(
@@ -80,6 +86,22 @@ impl SettingsAttribute {
             }
         })
     }
+}
+
+fn hexadecimal(key: &[u8; 32]) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads a key of 32 bytes.
+fn key(digits: &str) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    if digits.len() != 2 * key.len() || !digits.is_ascii() {
+        return None;
+    }
+    for (at, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(key)
 }
 
 #[cfg(test)]
@@ -92,6 +114,7 @@ mod tests {
             let value = match *name {
                 "encap" => "udp",
                 "policy" => "manual",
+                "reset-key" => "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
                 _ => "1234",
             };
             let setting = SettingsAttribute::from_text(name, value).unwrap();
@@ -107,6 +130,7 @@ mod tests {
             ("encap", "gre"),
             ("udp-port", "65536"),
             ("draining-ms", "-1"),
+            ("reset-key", "0011"),
             ("colour", "1"),
         ];
         for (name, value) in bad {

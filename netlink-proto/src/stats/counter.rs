@@ -160,5 +160,17 @@ values! {
         76 "drop-datagram-device" DropDatagramDevice,
         #[doc = "Peers beyond max-datagram-peers."]
         77 "drop-datagram-peers" DropDatagramPeers,
+        #[doc = "First SYNs that were answered with a cookie."]
+        78 "cookies-sent" CookiesSent,
+        #[doc = "First SYNs with a cookie that proved their source."]
+        79 "cookies-accepted" CookiesAccepted,
+        #[doc = "First SYNs with a cookie that was not made here for them, or is too old."]
+        80 "drop-bad-cookie" DropBadCookie,
+        #[doc = "Packets of unknown flows that were answered with a stateless reset."]
+        81 "resets-sent" ResetsSent,
+        #[doc = "Packets of unknown flows beyond the rate of stateless resets."]
+        82 "resets-withheld" ResetsWithheld,
+        #[doc = "Flows that ended because the peer proved that it knows them no more."]
+        83 "flows-lost" FlowsLost,
     }
 }

@@ -23,6 +23,8 @@
 //! IPv6 likewise: network 10.N.0.0/24 is fd00:0:0:N::/64 with the same host numbers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -248,11 +250,34 @@ impl Campus {
             self.lay_access(access)?;
             self.set_host_routes(access, Family::V4)?;
             self.set_host_routes(access, Family::V6)?;
+    /// Takes the server away, with everything that it knew, and puts another in its place with
+    /// the same addresses, once `prepare` has been called with it.
+    ///
+    /// # Errors
+    /// Whatever the kernel refuses.
+    pub fn replace_server(&mut self, prepare: impl FnOnce(&Namespace) -> Result<()>) -> Result<()> {
+        let new = Namespace::create("server2")?;
+        std::mem::replace(&mut self.server, new).delete();
+        for access in [Access::FIRST, Access::SECOND] {
+            self.core.run(|| {
+                while link::index(access.interface).is_ok() {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Ok(())
+            })?;
+        }
+        prepare(&self.server)?;
+        for access in [Access::FIRST, Access::SECOND] {
+            self.lay_cable(access)?;
+            for family in Family::BOTH {
+                self.set_host_routes(access, family)?;
+            }
         }
         Ok(())
     }
 
     fn lay_access(&self, access: Access) -> Result<()> {
+    fn lay_cable(&self, access: Access) -> Result<()> {
         let (host, router) = self.ends(access);
         let name = access.interface;
         link::add_veth((host, name), (router, name))?;
@@ -270,6 +295,7 @@ impl Campus {
     fn lay_cables(&self) -> Result<()> {
         for access in [Access::WIFI, Access::LTE, Access::FIRST, Access::SECOND] {
             self.lay_access(access)?;
+            self.lay_cable(access)?;
         }
         for (router, name, network) in [(&self.ap, "ap", 5), (&self.cell, "cell", 6)] {
             link::add_veth((router, "core"), (&self.core, name))?;

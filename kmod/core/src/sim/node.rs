@@ -8,6 +8,7 @@ use std::vec::Vec;
 use super::crypto::SimHost;
 use crate::address::{Encap, IpAddr128, LocalAddress, RxInfo};
 use crate::connection::{Accept, Connection, SynKey};
+use crate::cookie::Cookies;
 use crate::event::{Discard, Event, FlowIndex};
 use crate::service::{Service, TransportParams};
 use crate::settings::Settings;
@@ -44,6 +45,13 @@ pub struct Node {
     /// for proof of that.
     pub asked_at: BTreeSet<IpAddr128>,
     half_open: Option<SynKey>,
+    /// First SYNs are answered with cookies, and kept only if they carry one that proves their
+    /// source.
+    pub under_load: bool,
+    /// The secrets of the cookies.
+    pub cookies: Cookies,
+    /// SYNs that were answered with a cookie.
+    pub cookies_sent: u64,
 }
 
 /// What a packet makes a node send without a connection.
@@ -67,6 +75,9 @@ impl Node {
             reached_at: BTreeSet::new(),
             asked_at: BTreeSet::new(),
             half_open: None,
+            under_load: false,
+            cookies: Cookies::NEW,
+            cookies_sent: 0,
         }
     }
 
@@ -105,6 +116,12 @@ impl Node {
 
     fn demultiplex(&mut self, rx: &RxInfo, bytes: &[u8]) -> Result<Refusal, Discard> {
         let header = Header::parse(bytes)?;
+        let known = self.conn.find_flow(header.receiver).is_some();
+        if !known && header.receiver != 0 {
+            if let Some(reset) = self.reset(bytes) {
+                return Ok(Some(reset));
+            }
+        }
         if header.kind == PacketType::Data {
             let flow = self.conn.find_flow(header.receiver);
             let flow = flow.ok_or(Discard::UnknownFlow)?;
@@ -127,6 +144,15 @@ impl Node {
         Ok(None)
     }
 
+    /// What answers a packet for a flow that this host does not know.
+    fn reset(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut out = std::vec![0; 128];
+        let key = &self.settings.reset_key;
+        let len = key.answer(&self.host, bytes, bytes.len(), &mut out)?;
+        out.truncate(len);
+        Some(out)
+    }
+
     fn receive_data(&mut self, rx: &RxInfo, flow: FlowIndex, len: usize) -> Result<(), Discard> {
         if self.conn.wants_data_notice(flow) {
             self.conn.handle_data(&mut self.host, flow, rx, len)?;
@@ -139,6 +165,16 @@ impl Node {
     fn receive_syn(&mut self, rx: &RxInfo, bytes: &[u8]) -> Result<Refusal, Discard> {
         let packet = Packet::parse(bytes)?;
         let key = SynKey::of(&packet);
+        if self.under_load {
+            let keys = self.cookies.keys(&mut self.host);
+            if !keys.proves(&self.host, &packet, rx) {
+                let mut out = std::vec![0; 128];
+                let len = keys.answer(&self.host, &packet, rx, &mut out);
+                out.truncate(len.unwrap_or(0));
+                self.cookies_sent = self.cookies_sent.saturating_add(1);
+                return Ok(Some(out));
+            }
+        }
         self.asked_at.insert(rx.local);
         if self.half_open.is_some() && self.half_open == key {
             return self

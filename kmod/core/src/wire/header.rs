@@ -80,7 +80,7 @@ impl PacketType {
 /// The common header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
-    /// The receiver's flow ID; zero in a first SYN only.
+    /// The receiver's flow ID; zero in a first SYN, and in a RESET whose sender does not know it.
     pub receiver: u64,
     /// Packet type.
     pub kind: PacketType,
@@ -114,7 +114,7 @@ impl Header {
             return Err(Malformed::Truncated.into());
         }
         let receiver = u64::from_be_bytes(id);
-        if receiver == 0 && kind != PacketType::Syn {
+        if receiver == 0 && !matches!(kind, PacketType::Syn | PacketType::Reset) {
             return Err(Malformed::FlowId.into());
         }
         Ok(Self {

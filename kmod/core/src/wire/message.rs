@@ -7,9 +7,9 @@ use super::super::ilist::IList;
 use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
-    FlowFlags, Writer, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_KEY, OPT_MAC,
-    OPT_NEW_FLOW, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN,
-    OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    FlowFlags, Writer, MAC_LEN, OPT_COOKIE, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_KEY,
+    OPT_MAC, OPT_NEW_FLOW, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_RESET_PROOF,
+    OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
 };
 use super::INNER_NONE;
 
@@ -176,6 +176,10 @@ pub struct Message {
     pub token: Option<[u8; TOKEN_LEN]>,
     /// What a ping probes.
     pub probe: Option<ProbeMark>,
+    /// Commitment to the proof of a stateless reset of the sender's flow.
+    pub reset_proof: Option<[u8; TOKEN_LEN]>,
+    /// Cookie that proves the address of a SYN's sender.
+    pub cookie: Option<[u8; TOKEN_LEN]>,
 }
 
 /// What [`Message::emit`] wrote.
@@ -215,6 +219,8 @@ impl Message {
             flow_flags: None,
             token: None,
             probe: None,
+            reset_proof: None,
+            cookie: None,
         }
     }
 
@@ -223,10 +229,14 @@ impl Message {
         let mut out = Writer { buf, len: 0 };
         out.put(&[0; CONTROL_LEN])?;
         self.emit_options(&mut out)?;
-        let bound = match &self.token {
-            Some(token) => out.option(OPT_TOKEN, &[token])?,
-            None => out.len,
+        let token_at = match &self.token {
+            Some(token) => Some(out.option(OPT_TOKEN, &[token])?),
+            None => None,
         };
+        if let Some(cookie) = &self.cookie {
+            out.option(OPT_COOKIE, &[cookie])?;
+        }
+        let bound = token_at.unwrap_or(out.len);
         let mac_at = match with_mac {
             true => Some(out.option(OPT_MAC, &[&[0; MAC_LEN]])?.saturating_add(2)),
             false => None,
@@ -292,6 +302,9 @@ impl Message {
         if let Some(said) = &self.flow_flags {
             let number = said.number.to_be_bytes();
             out.option(OPT_FLOW_FLAGS, &[&[said.flags], &number])?;
+        }
+        if let Some(proof) = &self.reset_proof {
+            out.option(OPT_RESET_PROOF, &[proof])?;
         }
         Ok(())
     }

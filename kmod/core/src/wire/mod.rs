@@ -13,9 +13,10 @@ mod packet;
 pub use header::{Header, PacketType, COMMON_LEN, CONTROL_LEN, DATA_LEN, VERSION};
 pub use message::{Emitted, Message, NoRoom, ProbeMark, Reason, Versions};
 pub use option::{
-    FlowFlags, FLOW_ACTIVE, FLOW_BACKUP, MAC_LEN, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS,
-    OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED, OPT_PROBE, OPT_REASON,
-    OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    FlowFlags, FLOW_ACTIVE, FLOW_BACKUP, MAC_LEN, OPT_COOKIE, OPT_ECHO, OPT_EXISTING_FLOW,
+    OPT_FLOW_FLAGS, OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW, OPT_PREFERRED,
+    OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT,
+    OPT_VERSIONS, TOKEN_LEN,
 };
 pub use packet::Packet;
 
@@ -47,7 +48,7 @@ pub enum Malformed {
     OptionValue,
     /// An option's padding is not zero.
     Padding,
-    /// An option stands twice, or behind the MAC.
+    /// An option stands twice, behind the MAC, or between a cookie and the MAC.
     OptionOrder,
     /// An option with the mandatory bit is not known.
     UnknownOption,

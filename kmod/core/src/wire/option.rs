@@ -37,6 +37,10 @@ pub const OPT_ECHO: u8 = 0x0c;
 pub const OPT_PROBE: u8 = 0x16;
 /// Flags of a flow and the number of the request that carries them: 1 byte and 8.
 pub const OPT_FLOW_FLAGS: u8 = 0x0d;
+/// Commitment to the proof of a stateless reset, 16 bytes.
+pub const OPT_RESET_PROOF: u8 = 0x11;
+/// Cookie that proves the address of a SYN's sender, 16 bytes. Nothing but a MAC may follow it.
+pub const OPT_COOKIE: u8 = 0x90;
 /// MAC over everything before its value; always last.
 pub const OPT_MAC: u8 = 0x8f;
 

@@ -5,12 +5,15 @@ use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, COMMON_LEN};
 use super::message::{Message, ProbeMark, Reason, Versions};
 use super::option::{
-    parse_flow_flags, parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_ECHO,
+    parse_flow_flags, parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_COOKIE, OPT_ECHO,
     OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW,
-    OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT,
-    OPT_VERSIONS,
+    OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN,
+    OPT_TRANSPORT, OPT_VERSIONS,
 };
 use super::{Malformed, ParseError};
+
+/// Where the header length stands.
+const LENGTH_AT: usize = 9;
 
 /// A control packet whose form has been checked. Its MAC has not: see
 /// [`Connection::handle_packet`](super::super::connection::Connection::handle_packet).
@@ -20,6 +23,7 @@ pub struct Packet<'a> {
     message: Message,
     bound: usize,
     mac: Option<(usize, [u8; MAC_LEN])>,
+    cookie_at: Option<usize>,
 }
 
 impl<'a> Packet<'a> {
@@ -46,6 +50,7 @@ impl<'a> Packet<'a> {
             ),
             bound: bytes.len(),
             mac: None,
+            cookie_at: None,
         };
         packet.message.inner = header.inner;
         packet.read_options(reader)?;
@@ -78,6 +83,19 @@ impl<'a> Packet<'a> {
         Some((self.bytes.get(..*at)?, mac))
     }
 
+    /// What a SYN says, without a cookie: three pieces that together are the SYN as its sender
+    /// first wrote it. `words` holds the header length that the middle piece refers to.
+    pub(crate) fn essence<'w>(&self, words: &'w mut [u8; 1]) -> [&'w [u8]; 3]
+    where
+        'a: 'w,
+    {
+        let end = self.cookie_at.unwrap_or(self.bytes.len());
+        *words = [u8::try_from(end >> 2).unwrap_or(u8::MAX)];
+        let before = self.bytes.get(..LENGTH_AT).unwrap_or(&[]);
+        let after = self.bytes.get(LENGTH_AT.saturating_add(1)..end);
+        [before, words, after.unwrap_or(&[])]
+    }
+
     /// True for the SYN that opens a connection.
     #[must_use]
     pub fn is_first_syn(&self) -> bool {
@@ -89,7 +107,8 @@ impl<'a> Packet<'a> {
         let mut seen = 0u64;
         let mut at = self.bytes.len().saturating_sub(reader.0.len());
         while let Some(option) = RawOption::next(&mut reader)? {
-            if self.mac.is_some() {
+            let behind = self.cookie_at.is_some() && option.kind != OPT_MAC;
+            if self.mac.is_some() || behind {
                 return Err(Malformed::OptionOrder);
             }
             let bit = 1u64.checked_shl(u32::from(option.kind & !OPT_MANDATORY));
@@ -125,6 +144,11 @@ impl<'a> Packet<'a> {
             OPT_ECHO => message.echo = Some(exact(value)?),
             OPT_PROBE => message.probe = Some(ProbeMark::from_bytes(exact(value)?)),
             OPT_FLOW_FLAGS => message.flow_flags = Some(parse_flow_flags(value)?),
+            OPT_RESET_PROOF => message.reset_proof = Some(exact(value)?),
+            OPT_COOKIE => {
+                message.cookie = Some(exact(value)?);
+                self.cookie_at = Some(at);
+            }
             OPT_TOKEN => {
                 message.token = Some(exact(value)?);
                 self.bound = self.bound.min(at);
@@ -145,7 +169,7 @@ impl<'a> Packet<'a> {
         let complete = match m.kind {
             PacketType::Syn if m.receiver == 0 => m.service.is_some() && m.key.is_some(),
             PacketType::Syn => m.existing_flow.is_some() && m.flow_flags.is_some(),
-            PacketType::Nack => m.preferred.is_some(),
+            PacketType::Nack => m.preferred.is_some() || m.cookie.is_some(),
             // The key is missing in the answer to a SYN that adds a flow.
             PacketType::SynAck
             | PacketType::Ack
@@ -160,10 +184,7 @@ impl<'a> Packet<'a> {
         if !complete || (needs_mac && self.mac.is_none()) {
             return Err(Malformed::MissingOption);
         }
-        let may_lack_sender = matches!(
-            m.kind,
-            PacketType::Rst | PacketType::Version | PacketType::Reset
-        );
+        let may_lack_sender = matches!(m.kind, PacketType::Rst | PacketType::Version);
         if m.sender == 0 && !may_lack_sender {
             return Err(Malformed::FlowId);
         }

@@ -9,7 +9,9 @@ mod connections;
 mod datagram_calls;
 mod datagram_moves;
 mod datagrams;
+mod ends;
 mod failover;
+mod flood;
 mod flows;
 mod lifecycle;
 mod moves;
@@ -38,5 +40,7 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     datagram_calls::TABLE,
     datagram_moves::TABLE,
     applications::TABLE,
+    flood::TABLE,
+    ends::TABLE,
     lifecycle::TABLE,
 ];
