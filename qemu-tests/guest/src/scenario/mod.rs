@@ -5,6 +5,7 @@ use crate::roster::Scenario;
 
 mod applications;
 mod attack;
+mod both;
 mod connections;
 mod datagram_calls;
 mod datagram_moves;
@@ -42,5 +43,6 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     applications::TABLE,
     flood::TABLE,
     ends::TABLE,
+    both::TABLE,
     lifecycle::TABLE,
 ];
