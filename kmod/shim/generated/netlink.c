@@ -105,7 +105,6 @@ static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX +
 };
 
 /* ECCP_CMD_SETTINGS_SET - do */
-static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_DATAGRAM_IDLE_MS + 1] = {
 static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_RESET_KEY + 1] = {
 	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
@@ -214,7 +213,6 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd		= ECCP_CMD_SETTINGS_SET,
 		.doit		= eccp_nl_settings_set_doit,
 		.policy		= eccp_settings_set_nl_policy,
-		.maxattr	= ECCP_A_SETTINGS_DATAGRAM_IDLE_MS,
 		.maxattr	= ECCP_A_SETTINGS_RESET_KEY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},

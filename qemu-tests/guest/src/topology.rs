@@ -232,24 +232,6 @@ impl Campus {
         }
     }
 
-    /// Takes the server with its interfaces away and puts a fresh one in its
-    /// place, under the same addresses.
-    ///
-    /// # Errors
-    /// Whatever the kernel refuses.
-    pub fn replace_server(&mut self) -> Result<()> {
-        let uplinks = [Access::FIRST, Access::SECOND];
-        self.server.run(|| {
-            uplinks
-                .iter()
-                .try_for_each(|access| link::delete(access.interface))
-        })?;
-        let name = format!("{}-again", self.server.name());
-        self.server = Namespace::create(&name)?;
-        for access in uplinks {
-            self.lay_access(access)?;
-            self.set_host_routes(access, Family::V4)?;
-            self.set_host_routes(access, Family::V6)?;
     /// Takes the server away, with everything that it knew, and puts another in its place with
     /// the same addresses, once `prepare` has been called with it.
     ///
@@ -276,7 +258,6 @@ impl Campus {
         Ok(())
     }
 
-    fn lay_access(&self, access: Access) -> Result<()> {
     fn lay_cable(&self, access: Access) -> Result<()> {
         let (host, router) = self.ends(access);
         let name = access.interface;
@@ -294,7 +275,6 @@ impl Campus {
 
     fn lay_cables(&self) -> Result<()> {
         for access in [Access::WIFI, Access::LTE, Access::FIRST, Access::SECOND] {
-            self.lay_access(access)?;
             self.lay_cable(access)?;
         }
         for (router, name, network) in [(&self.ap, "ap", 5), (&self.cell, "cell", 6)] {

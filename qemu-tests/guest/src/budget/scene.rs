@@ -263,7 +263,7 @@ impl Scene {
     /// # Errors
     /// Whatever the kernel refuses.
     pub fn boot_server(&mut self) -> Result<()> {
-        self.campus.replace_server()?;
+        self.campus.replace_server(|_| Ok(()))?;
         let server = &self.campus.server;
         prepare(server)?;
         for (way, _) in &self.gauges {
