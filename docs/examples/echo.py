@@ -5,9 +5,9 @@
     echo.py serve PORT
     echo.py ask HOST PORT ADDRESS...     moves to one address after the other
 
-Python's sockets work with AF_ECCP once they are connected, but refuse to convert
-addresses of a family that they do not know. So connect(), bind() and accept() are
-called through ctypes; everything else is the socket module's.
+Python's sockets refuse whatever could have an address of a family that they do not
+know. So connect(), bind() and accept() are called through ctypes, and the socket
+objects believe that their descriptors are of AF_INET6; all else is the socket module's.
 """
 
 import ctypes
@@ -60,8 +60,13 @@ def sockaddr(host, port):
     return head + bytes(12) + (mapped(host) if host else bytes(16))
 
 
+def wrapped(fd):
+    """A socket object for the descriptor of an AF_ECCP socket."""
+    return socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=fd)
+
+
 def eccp_socket():
-    return socket.socket(AF_ECCP, socket.SOCK_STREAM, 0)
+    return wrapped(socket.socket(AF_ECCP, socket.SOCK_STREAM, 0).detach())
 
 
 def watch(stream):
@@ -111,7 +116,7 @@ def serve(port):
         call(libc.bind, listener, address, len(address))
         call(libc.listen, listener, 8)
         fd = call(libc.accept, listener, None, None)
-    with socket.socket(AF_ECCP, socket.SOCK_STREAM, 0, fileno=fd) as stream:
+    with wrapped(fd) as stream:
         watch(stream)
         while True:
             ready = wait(stream)
