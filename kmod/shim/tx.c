@@ -66,18 +66,22 @@ int shim_tx_source(struct net *net, struct shim_path *path)
 	return 0;
 }
 
-/* Called with the inner socket locked. The socket keeps the route. */
+/*
+ * Called with the inner socket locked. The socket keeps the route. By a link without carrier there
+ * is none, though the news of it may be on its way yet: a packet would wait there for a neighbour,
+ * and until ARP gives up after three seconds TCP would not repeat it on any other path.
+ */
 int shim_tx_route(struct sock *sk, struct shim_flow *flow)
 {
 	struct dst_entry *dst = __sk_dst_check(sk, flow->cookie);
 
-	if (dst)
-		return 0;
-	dst = shim_route(sock_net(sk), sk, &flow->path, &flow->cookie, NULL);
-	if (IS_ERR(dst))
-		return PTR_ERR(dst);
-	sk_setup_caps(sk, dst);
-	return 0;
+	if (!dst) {
+		dst = shim_route(sock_net(sk), sk, &flow->path, &flow->cookie, NULL);
+		if (IS_ERR(dst))
+			return PTR_ERR(dst);
+		sk_setup_caps(sk, dst);
+	}
+	return likely(netif_carrier_ok(dst->dev)) ? 0 : -ENETDOWN;
 }
 
 bool shim_tx_usable(const struct shim_flow *flow)
