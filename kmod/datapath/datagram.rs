@@ -32,9 +32,9 @@ pub(crate) fn room(flow: &Flow, socket: &Outer) -> u32 {
 }
 
 /// Sends a message along the flow's path, or lets it wait for one with at most `limit` others
-/// (zero: as many as the send buffer holds). A path without a route is as none. Returns its length. Errors: EMSGSIZE for one that is
-/// too long for the path; ENOBUFS when too many wait; ECONNRESET when the flow is closed; those
-/// of [`Message::copy`].
+/// (zero: as many as the send buffer holds). A path without a route is as none. Returns its
+/// length. Errors: EMSGSIZE for one that is too long for the path; ENOBUFS when too many wait;
+/// ECONNRESET when the flow is closed; those of [`Message::copy`].
 pub(crate) fn send(flow: &Flow, socket: &Outer, message: &Message, limit: u32) -> Result<usize> {
     if message.len > room(flow, socket) {
         return Err(EMSGSIZE);
