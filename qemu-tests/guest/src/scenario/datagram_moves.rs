@@ -17,13 +17,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure, Context, Result};
-use eccp_netlink::flow::{Service, Target};
+use eccp_netlink::flow::{Addition, Flow, Service, Target};
 use eccp_netlink::socket::{Address, Datagram, Peer};
 use eccp_netlink::FlowState;
 use rustix::net::RecvFlags;
 
 use super::datagrams::{service, PORT};
 use super::outages::{cut, Way};
+use crate::control::Control;
 use crate::link;
 use crate::netem::Netem;
 use crate::roster::{Needs, Scenario};
@@ -46,6 +47,7 @@ pub(super) const TABLE: &[Scenario] = &[
     scenario("datagrams_link_down", false, link_down),
     scenario("datagrams_without_address", false, no_address),
     scenario("datagrams_black_hole", true, black_hole),
+    scenario("datagrams_take_another_flow", false, another_flow),
 ];
 
 const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>) -> Scenario {
@@ -233,7 +235,7 @@ fn server_moves(stage: &Stage) -> Result<()> {
         thread::sleep(Duration::from_millis(400));
         let flow = exchange.client.info()?.remote_flow_id;
         let to = access.address(Family::V4);
-        crate::control::Control::open(&exchange.campus.server)?.move_flow(flow, to)?;
+        Control::open(&exchange.campus.server)?.move_flow(flow, to)?;
         let begin = Instant::now();
         while exchange.client.info()?.remote != to {
             let limit = stage.patience(Duration::from_secs(10));
@@ -300,6 +302,43 @@ fn black_hole(stage: &Stage) -> Result<()> {
     wait_for_lte(&exchange)?;
     thread::sleep(Duration::from_millis(500));
     exchange.expect_lost_within(SWALLOWED)
+}
+
+/// Datagrams leave the flow that opened the connection, and it is removed.
+fn another_flow(stage: &Stage) -> Result<()> {
+    let exchange = Exchange::start(stage)?;
+    let mut control = Control::open(&exchange.campus.client)?;
+    let first = exchange.client.info()?.local_flow_id;
+    let addition = Addition {
+        from: Target::Address(Access::LTE.address(Family::V4)),
+        remote: None,
+        backup: false,
+    };
+    let second = control.client().add_flow(first, &addition)?;
+    let limit = stage.patience(Duration::from_secs(10));
+    let begin = Instant::now();
+    let is_open =
+        |flow: &Flow| flow.local_id == Some(second) && flow.state == Some(FlowState::Established);
+    while !control.flows()?.iter().any(is_open) {
+        ensure!(
+            begin.elapsed() < limit,
+            "there is no second flow after {limit:?}"
+        );
+        thread::sleep(GAP);
+    }
+    control.client().prefer_flow(second)?;
+    while exchange.client.info()?.local_flow_id != second {
+        ensure!(
+            begin.elapsed() < limit,
+            "the second flow is not taken after {limit:?}"
+        );
+        thread::sleep(GAP);
+    }
+    // What is under way along the first arrives.
+    thread::sleep(Duration::from_millis(500));
+    control.client().remove_flow(first)?;
+    thread::sleep(Duration::from_millis(300));
+    exchange.expect_lost_within(Duration::ZERO)
 }
 
 /// Without any address the datagrams of the client wait, and arrive later.
