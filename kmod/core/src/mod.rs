@@ -38,6 +38,7 @@ pub mod timer;
 
 // What a connection does.
 mod addition;
+mod admission;
 mod carrier;
 mod handshake;
 mod lifetime;
