@@ -583,3 +583,29 @@ fn replayed_syns_cannot_fill_the_places_of_flows() {
     }
     assert_eq!(pair.state_of(SERVER, SECOND), FlowState::Closed);
 }
+
+#[test]
+fn data_leaves_a_silent_path_for_an_established_flow() {
+    let mut pair = Pair::with_two_flows(settings());
+    let client = &mut pair.nodes[CLIENT];
+    let rtt = Duration::from_millis(20);
+    client.conn.handle_path_trouble(&client.host, FLOW, rtt);
+    for _ in 0..20 {
+        // Nothing passes along the first path; the second one works.
+        for host in [CLIENT, SERVER] {
+            for sent in pair.sent(host) {
+                if sent.path.local != addr(host, 1).addr {
+                    let _discard = pair.give(1 - host, &sent);
+                }
+            }
+        }
+        pair.advance(Duration::from_millis(100));
+    }
+    for host in [CLIENT, SERVER] {
+        assert_eq!(pair.carrier(host).unwrap().0, SECOND);
+    }
+    let changes = changes(&pair.events(CLIENT));
+    assert_eq!(changes, [(SECOND, CarrierChange::PathLost)]);
+    // The first flow does not join the second one on its link.
+    assert_eq!(pair.conn(CLIENT).flow(FLOW).unwrap().version(), 0);
+}
