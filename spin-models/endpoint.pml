@@ -38,7 +38,10 @@ typedef Endpoint {
   byte val;          /* newest version of the peer that was validated */
   byte valA          /* data goes there and nowhere else; 0 before the first */
 };
-Endpoint e[2];
+#ifndef ENDS
+#define ENDS 2
+#endif
+Endpoint e[ENDS];
 byte _a, _set;
 
 #define ME     e[i]
@@ -78,7 +81,10 @@ byte _a, _set;
 #ifdef MUT_RSYN_TO_VALID_ONLY /* R7 */
 #define ONRECORD    (B(ME.valA))
 #else
-#define ONRECORD    (B(ME.valA) | ME.srcs)
+#ifndef LEARNT                /* on other flows of the connection */
+#define LEARNT(i)   0
+#endif
+#define ONRECORD    (B(ME.valA) | ME.srcs | LEARNT(i))
 #endif
 #ifdef MUT_NO_RSYN_IN_SYN_RCVD /* R8 */
 #define OPENS       0

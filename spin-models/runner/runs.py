@@ -57,7 +57,7 @@ class Row:
     @property
     def gcc(self):
         """Compiling a verifier with -O2 takes longer than most searches do."""
-        large = self.states.isdigit() and int(self.states) > 500_000
+        large = self.states.isdigit() and int(self.states) > 500_000 or self.trace and self.trace[0] > 80
         return f"-O{2 if large else 0} {self.compiler}".strip()
 
     def command(self):
