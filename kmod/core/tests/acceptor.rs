@@ -13,6 +13,8 @@ mod simulated;
 #[path = "model/trace.rs"]
 mod trace;
 
+use std::collections::HashSet;
+
 use acceptor::{Acceptor, Patience, Violation};
 use eccp_core::sim::Mobility;
 use forgery::FORGERIES;
@@ -103,6 +105,36 @@ fn two_moving_hosts_follow_the_rules() {
 fn two_hosts_that_lose_each_other_follow_the_rules() {
     accepted(Mobility::BothHard, false);
     accepted(Mobility::BothHard, true);
+}
+
+#[test]
+fn several_flows_follow_the_rules() {
+    let runs = number("ECCP_SIM_RUNS").unwrap_or(40);
+    let seeds = match number("ECCP_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..runs,
+    };
+    let alone = seeds.clone().count() == 1;
+    let (mut added, mut refused, mut moved) = (HashSet::new(), 0, 0);
+    for seed in seeds {
+        let name = format!("ECCP_SIM_SEED={seed} several flows");
+        let records = simulated::several_flows(seed).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let violations = judge(&records, true);
+        assert!(violations.is_empty(), "{name}: {violations:#?}");
+        let first = records[0].flow.clone();
+        for record in records.iter().filter(|record| record.flow != first) {
+            let heard = record.event == Event::Received;
+            match record.kind.as_str() {
+                "SYN-ACK" if heard => _ = added.insert((record.host, record.flow.clone())),
+                "NACK" if heard => refused += 1,
+                "RSYN-ACK" if heard => moved += 1,
+                _ => {}
+            }
+        }
+    }
+    let sides: HashSet<Side> = added.iter().map(|(side, _)| *side).collect();
+    println!("{} flows added, {refused} NACK, {moved} RSYN-ACK on them", added.len());
+    assert!(alone || (sides.len() == 2 && refused > 0 && moved > 0));
 }
 
 /// Traces of the kernel module, recorded in QEMU (docs/trace.md).

@@ -3,8 +3,14 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use eccp_core::address::{Encap, IpAddr128};
-use eccp_core::sim::{run_recorded, Mobility, Report, Scenario, Seen};
+use eccp_core::address::{Encap, IpAddr128, LocalAddress, ADDRESS_BACKUP};
+use eccp_core::connection::AddFlow;
+use eccp_core::event::{Command, FlowIndex};
+use eccp_core::settings::Settings;
+use eccp_core::sim::{
+    run_recorded, Faults, Mobility, Node, Report, Rng, Scenario, Seen, World,
+};
+use eccp_core::time::Duration;
 
 use crate::trace;
 use crate::trace::{Place, Record, Side, Sorter};
@@ -27,6 +33,64 @@ pub fn live(
         .flat_map(|seen| sort(&mut sorter, seen))
         .collect();
     (report, records)
+}
+
+/// A random life in which both hosts add flows and move them, over a network with faults, with an
+/// address at each host that is for backup flows alone, so that NACK occurs.
+pub fn several_flows(seed: u64) -> Result<Vec<Record>, String> {
+    let mut rng = Rng::new(seed ^ 0xf10);
+    let pools = [1, 2].map(|host| [1, 2, 3].map(|number| home(host, number)).to_vec());
+    let [client, server] = pools.clone().map(|pool| {
+        Node::new(rng.number(), Settings::DEFAULT, pool)
+    });
+    let faults = Faults {
+        loss: rng.below(250),
+        duplication: rng.below(200),
+        delay: Duration(1_000 + rng.below(40_000)),
+        jitter: Duration(rng.below(100_000)),
+        blocks_native: false,
+    };
+    let mut world = World::new(rng.number(), [client, server], faults);
+    world.record = Some(Vec::new());
+    world.data_every = Some(Duration::from_millis(200));
+    world.connect();
+    for _ in 0..8 {
+        world.run_for(Duration(rng.below(1_500_000)))?;
+        let host = usize::from(rng.chance(500));
+        let to = pools[host][rng.below(3) as usize];
+        let node = &mut world.nodes[host];
+        node.host.now = world.now;
+        // A refusal is right when the flow is there already or not established yet.
+        if rng.chance(500) {
+            let backup = rng.chance(300);
+            let request = AddFlow { from: to, to: None, backup };
+            let _refused = node.conn.add_flow(&mut node.host, &request);
+        } else {
+            let flow = FlowIndex(rng.below(3) as u8);
+            let command = Command::Move { flow, to };
+            let _refused = node.conn.handle_command(&mut node.host, command);
+        }
+        world.flush();
+    }
+    world.faults.loss = 0;
+    world.faults.duplication = 0;
+    world.run_for(Duration::from_secs(20))?;
+    let mut sorter = Sorter::default();
+    let seen = world.record.take().unwrap_or_default();
+    let records = seen.iter().flat_map(|seen| sort(&mut sorter, seen)).collect();
+    match sorter.unknown + sorter.malformed {
+        0 => Ok(records),
+        strange => Err(format!("{strange} packets belong to no flow")),
+    }
+}
+
+fn home(host: u8, number: u8) -> LocalAddress {
+    LocalAddress {
+        addr: IpAddr128::from_v4([10, host, number, 1]),
+        ifindex: u32::from(number),
+        flags: if number == 3 { ADDRESS_BACKUP } else { 0 },
+        priority: 0,
+    }
 }
 
 fn sort(sorter: &mut Sorter, seen: &Seen) -> Vec<Record> {

@@ -38,7 +38,7 @@ pub struct Record {
     pub host: Side,
     /// Sent or received.
     pub event: Event,
-    /// The client's flow ID, which names the connection; 16 hexadecimal digits.
+    /// The flow ID of who opened the flow; 16 hexadecimal digits. That of the first flow names the connection.
     pub flow: String,
     /// Packet type as in docs/wire.md.
     #[serde(rename = "type")]
@@ -110,17 +110,28 @@ impl Sorter {
             },
         };
         let sender = message.map_or(0, |message| message.sender);
-        if header.kind == PacketType::Syn && header.receiver == 0 {
-            self.owners.insert(sender, (sender, Side::Client));
-        }
-        if let (PacketType::SynAck, Some((flow, Side::Client))) =
-            (header.kind, self.owners.get(&header.receiver).copied())
-        {
-            self.owners.insert(sender, (flow, Side::Server));
-        }
         let to = self.owners.get(&header.receiver).copied();
+        match (header.kind, to) {
+            (PacketType::Syn, _) if header.receiver == 0 => {
+                self.owners.insert(sender, (sender, Side::Client));
+            }
+            // A flow that is added is judged by itself. Its SYN goes to a flow that exists.
+            (PacketType::Syn, Some((_, side))) => {
+                self.owners.entry(sender).or_insert((sender, other(side)));
+            }
+            (PacketType::SynAck, Some((flow, side))) => {
+                self.owners.insert(sender, (flow, other(side)));
+            }
+            _ => {}
+        }
         let from = self.owners.get(&sender).copied();
-        let Some((flow, sent_by)) = from.or(to.map(|(flow, side)| (flow, other(side)))) else {
+        let through = to.map(|(flow, side)| (flow, other(side)));
+        // What refuses a flow comes from another one, and so does the SYN that asks for it go to one.
+        let owner = match header.kind {
+            PacketType::Syn => from,
+            _ => through.or(from),
+        };
+        let Some((flow, sent_by)) = owner else {
             self.unknown += 1;
             return Vec::new();
         };
