@@ -133,7 +133,10 @@ fn several_flows_follow_the_rules() {
         }
     }
     let sides: HashSet<Side> = added.iter().map(|(side, _)| *side).collect();
-    println!("{} flows added, {refused} NACK, {moved} RSYN-ACK on them", added.len());
+    println!(
+        "{} flows added, {refused} NACK, {moved} RSYN-ACK on them",
+        added.len()
+    );
     assert!(alone || (sides.len() == 2 && refused > 0 && moved > 0));
 }
 

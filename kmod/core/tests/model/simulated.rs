@@ -3,13 +3,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use eccp_core::address::{Encap, IpAddr128, LocalAddress, ADDRESS_BACKUP};
+use eccp_core::address::{Encap, IpAddr128, LocalAddress, RemoteAddr, ADDRESS_BACKUP};
 use eccp_core::connection::AddFlow;
 use eccp_core::event::{Command, FlowIndex};
 use eccp_core::settings::Settings;
-use eccp_core::sim::{
-    run_recorded, Faults, Mobility, Node, Report, Rng, Scenario, Seen, World,
-};
+use eccp_core::sim::{run_recorded, Faults, Mobility, Node, Report, Rng, Scenario, Seen, World};
 use eccp_core::time::Duration;
 
 use crate::trace;
@@ -40,9 +38,9 @@ pub fn live(
 pub fn several_flows(seed: u64) -> Result<Vec<Record>, String> {
     let mut rng = Rng::new(seed ^ 0xf10);
     let pools = [1, 2].map(|host| [1, 2, 3].map(|number| home(host, number)).to_vec());
-    let [client, server] = pools.clone().map(|pool| {
-        Node::new(rng.number(), Settings::DEFAULT, pool)
-    });
+    let [client, server] = pools
+        .clone()
+        .map(|pool| Node::new(rng.number(), Settings::DEFAULT, pool));
     let faults = Faults {
         loss: rng.below(250),
         duplication: rng.below(200),
@@ -63,7 +61,16 @@ pub fn several_flows(seed: u64) -> Result<Vec<Record>, String> {
         // A refusal is right when the flow is there already or not established yet.
         if rng.chance(500) {
             let backup = rng.chance(300);
-            let request = AddFlow { from: to, to: None, backup };
+            let asked = pools[1 - host][rng.below(3) as usize].addr;
+            let asked = RemoteAddr {
+                addr: asked,
+                port: 0,
+            };
+            let request = AddFlow {
+                from: to,
+                to: rng.chance(500).then_some(asked),
+                backup,
+            };
             let _refused = node.conn.add_flow(&mut node.host, &request);
         } else {
             let flow = FlowIndex(rng.below(3) as u8);
@@ -77,7 +84,10 @@ pub fn several_flows(seed: u64) -> Result<Vec<Record>, String> {
     world.run_for(Duration::from_secs(20))?;
     let mut sorter = Sorter::default();
     let seen = world.record.take().unwrap_or_default();
-    let records = seen.iter().flat_map(|seen| sort(&mut sorter, seen)).collect();
+    let records = seen
+        .iter()
+        .flat_map(|seen| sort(&mut sorter, seen))
+        .collect();
     match sorter.unknown + sorter.malformed {
         0 => Ok(records),
         strange => Err(format!("{strange} packets belong to no flow")),
