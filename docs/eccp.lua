@@ -19,8 +19,7 @@ local OPTIONS = {
   [0x85] = "Token", [0x86] = "Preferred address", [0x87] = "New flow ID",
   [0x88] = "Existing flow ID", [0x09] = "Reason", [0x0a] = "Versions", [0x0b] = "Record",
   [0x0c] = "Echo",
-  [0x0d] = "Flow flags",
-  [0x16] = "Probe",
+  [0x0d] = "Flow flags", [0x14] = "Observed address", [0x16] = "Probe",
   [0x11] = "Reset proof",
   [0x90] = "Cookie",
   [0x8f] = "MAC",
@@ -34,6 +33,9 @@ local REASONS = {
 local eccp = Proto("eccp", "Endpoint Connection Control Protocol")
 local f = {
   receiver = ProtoField.uint64("eccp.receiver", "Receiver's flow ID", base.HEX),
+  probe_trouble = ProtoField.bool("eccp.probe.trouble", "In trouble on the path in use", 8, nil, 1),
+  probe_other = ProtoField.bool("eccp.probe.other", "Along another path", 8, nil, 2),
+  probe_number = ProtoField.uint32("eccp.probe.number", "Number"),
   protocol_version = ProtoField.uint8("eccp.protocol_version", "Version of ECCP", base.DEC, nil, 0xf0),
   type = ProtoField.uint8("eccp.type", "Type", base.DEC, TYPES, 0x0f),
   header_length = ProtoField.uint8("eccp.header_length", "Header length in words", base.DEC),
@@ -108,11 +110,19 @@ local VALUES = {
   [0x03] = add_ilist,
   [0x86] = add_remote,
   [0x0b] = add_remote,
+  [0x14] = add_remote,
   [0x87] = function(tree, value) tree:add(f.flow_id, value) return value:len() == 8 end,
   [0x88] = function(tree, value) tree:add(f.flow_id, value) return value:len() == 8 end,
   [0x09] = function(tree, value) tree:add(f.reason, value) return value:len() == 1 end,
   [0x0a] = function(tree, value)
     for at = 0, value:len() - 1 do tree:add(f.known_version, value(at, 1)) end
+    return true
+  end,
+  [0x16] = function(tree, value)
+    if value:len() ~= 6 then return false end
+    tree:add(f.probe_trouble, value(0, 1))
+    tree:add(f.probe_other, value(0, 1))
+    tree:add(f.probe_number, value(2, 4))
     return true
   end,
 }

@@ -129,6 +129,9 @@ impl Connection {
                 if why == PathChange::PeerMoved {
                     counters.add(Count::PEER_MOVES);
                     self.tell(state, Report::FlowMoved, flow, notify::reason::PEER);
+                } else if why == PathChange::PeerRebound {
+                    counters.add(Count::REBINDINGS);
+                    self.tell(state, Report::FlowMoved, flow, notify::reason::NAT);
                 }
             }
             Event::AddressGone { flow, .. } => {
@@ -171,6 +174,7 @@ impl Connection {
                     flow.endpoint().resend();
                 }
             }
+            Event::RebindingRefused { .. } => counters.add(Count::REBINDINGS_REFUSED),
             Event::PathDead { .. } => {
                 counters.add(Count::PATH_FAILOVERS);
                 state.asked = Some(notify::reason::PATH_DEAD);

@@ -242,6 +242,13 @@ impl Connection {
             return;
         }
         let mut host = KernelHost::new();
+        if let Some(flow) = state.flow.clone() {
+            if let Some((rx, receiver, len)) = flow.endpoint().take_stray() {
+                if let Some(index) = state.core.find_flow(receiver) {
+                    state.core.handle_stray(&host, index, &rx, len);
+                }
+            }
+        }
         state.core.handle_timeout(&mut host);
         self.look_after(&mut state, &mut host);
         self.drive(&mut state, &mut host);

@@ -4,8 +4,9 @@
 
 use super::{state::Endpoint, Connection};
 use crate::{
+    control::counters::Count,
     flow::{Flow, Stage},
-    kernel_objects::crypto::KernelHost,
+    kernel_objects::crypto::{now, KernelHost},
     proto::time::Duration,
 };
 use kernel::sync::Arc;
@@ -36,6 +37,13 @@ impl Connection {
         if seen.outstanding {
             let mut host = KernelHost::new();
             next = Some(patience);
+            if age >= Duration(patience.0.saturating_mul(3))
+                && state.core.path_answered(carrier, now(), age)
+                && flow.endpoint().shrink().is_some()
+            {
+                // PINGs pass and data does not: perhaps it is too large for the path.
+                self.net.counters.add(Count::MTU_BLACK_HOLES);
+            }
             if age >= patience {
                 state.core.handle_path_trouble(&host, carrier, rtt);
             } else {

@@ -71,6 +71,19 @@ pub(crate) fn flow(to: &mut Writer, flow: &FlowSnapshot) -> Result {
     if flow.backup {
         to.flag(sys::ECCP_A_FLOW_BACKUP)?;
     }
+    if flow.stats.cwnd != 0 {
+        to.u32(sys::ECCP_A_FLOW_CWND, flow.stats.cwnd)?;
+        to.u32(sys::ECCP_A_FLOW_SSTHRESH, flow.stats.ssthresh)?;
+    }
+    if let Some(seen) = &flow.observed {
+        address(
+            to,
+            sys::ECCP_A_FLOW_NAT_IPV4,
+            sys::ECCP_A_FLOW_NAT_IPV6,
+            &seen.addr,
+        )?;
+        to.port(sys::ECCP_A_FLOW_NAT_PORT, seen.port)?;
+    }
     reason(to, sys::ECCP_A_FLOW_REASON, flow.reason)
 }
 

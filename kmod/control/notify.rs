@@ -44,6 +44,7 @@ pub(crate) mod reason {
     pub(crate) const BETTER_ADDRESS: Why = sys::eccp_reason_ECCP_REASON_BETTER_ADDRESS;
 
     pub(crate) const PATH_DEAD: Why = sys::eccp_reason_ECCP_REASON_PATH_DEAD;
+    pub(crate) const NAT: Why = sys::eccp_reason_ECCP_REASON_NAT;
     pub(crate) const PATH_BACK: Why = sys::eccp_reason_ECCP_REASON_PATH_BACK;
 
     pub(crate) fn of_failure(failure: MoveFailure) -> Why {

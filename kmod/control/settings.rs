@@ -60,6 +60,10 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
         sys::ECCP_A_SETTINGS_KEEPALIVE_MS,
         core.keepalive.map_or(0, millis),
     )?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_NAT_KEEPALIVE_MS,
+        core.nat_keepalive.map_or(0, millis),
+    )?;
     to.u32(sys::ECCP_A_SETTINGS_MAX_FLOWS, core.max_flows.into())?;
     to.u32(
         sys::ECCP_A_SETTINGS_MAX_DATAGRAM_PEERS,
@@ -142,6 +146,10 @@ fn read(request: &Request, config: &mut Config) {
     let spans = [
         (sys::ECCP_A_SETTINGS_PATH_TIMEOUT_MS, &mut core.path_timeout),
         (sys::ECCP_A_SETTINGS_KEEPALIVE_MS, &mut core.keepalive),
+        (
+            sys::ECCP_A_SETTINGS_NAT_KEEPALIVE_MS,
+            &mut core.nat_keepalive,
+        ),
     ];
     for (kind, setting) in spans {
         if let Some(ms) = number(kind) {

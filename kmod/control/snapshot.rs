@@ -8,7 +8,7 @@ use crate::{
         sys::{self, eccp_flow_info, eccp_info},
     },
     proto::{
-        address::{Encap, IpAddr128, Path},
+        address::{Encap, IpAddr128, Path, RemoteAddr},
         auth::Role,
         event::FlowIndex,
         flow::{FlowState, LocalHalf, Phase},
@@ -30,6 +30,8 @@ pub(crate) struct FlowSnapshot {
     pub(crate) path: Path,
     /// Where this side is moving to, else where the peer is.
     pub(crate) candidate: Option<IpAddr128>,
+    /// Our address as the peer sees it, if a NAT changes it.
+    pub(crate) observed: Option<RemoteAddr>,
     pub(crate) rtt_us: u32,
     pub(crate) mtu: u32,
     pub(crate) stats: FlowStats,
@@ -90,6 +92,7 @@ impl FlowSnapshot {
                 LocalHalf::Moving(own) => Some(own.to.addr),
                 _ => core.candidates().iter().last().map(|c| c.path.remote),
             },
+            observed: core.observed().copied(),
             rtt_us: measured,
             mtu: stats.mtu,
             stats,

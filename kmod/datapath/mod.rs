@@ -8,23 +8,14 @@ pub(crate) mod strangers;
 pub(crate) mod tx;
 
 use crate::{
-    kernel_objects::skb::{Kind, Skb},
-    proto::address::{Encap, IpAddr128, RxInfo},
+    kernel_objects::{
+        endpoint::rx_info,
+        skb::{Kind, Skb},
+    },
+    proto::address::RxInfo,
 };
 
 /// Where a packet came from and where it arrived.
 fn origin(skb: &Skb, kind: Kind) -> RxInfo {
-    let raw = skb.origin(kind);
-    RxInfo {
-        local: IpAddr128(raw.local),
-        remote: IpAddr128(raw.remote),
-        encap: if raw.udp != 0 {
-            Encap::Udp
-        } else {
-            Encap::Native
-        },
-        local_port: raw.local_port,
-        remote_port: raw.remote_port,
-        ifindex: raw.ifindex,
-    }
+    rx_info(&skb.origin(kind))
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     flow::Flow,
     proto::{
-        address::{Encap, Family, Path},
+        address::{Encap, Family, IpAddr128, Path, RxInfo},
         connection::DataPath,
         service::TransportParams,
         time::Duration,
@@ -123,6 +123,22 @@ fn data_path(path: &Path, receiver: u64) -> sys::shim_path {
     sys::shim_path {
         receiver,
         ..shim_path(path)
+    }
+}
+
+/// Where a packet came from, as the core wants it.
+pub(crate) fn rx_info(raw: &sys::shim_origin) -> RxInfo {
+    RxInfo {
+        local: IpAddr128(raw.local),
+        remote: IpAddr128(raw.remote),
+        encap: if raw.udp != 0 {
+            Encap::Udp
+        } else {
+            Encap::Native
+        },
+        local_port: raw.local_port,
+        remote_port: raw.remote_port,
+        ifindex: raw.ifindex,
     }
 }
 
@@ -248,7 +264,8 @@ impl Endpoint {
         }
     }
 
-    /// Sends data along another path from now on. `fresh`: nothing is known of its rate.
+    /// Sends data along another path from now on. `fresh`: its addresses are not
+    /// those of the path before.
     /// Only while the endpoint is adopted.
     pub(crate) fn set_path(&self, net: NetRef, to: &DataPath, fresh: bool) {
         if self.datagrams {
@@ -436,6 +453,28 @@ impl Endpoint {
         }
         // SAFETY: adopted, so there is an inner socket.
         unsafe { sys::shim_watch_resend(self.as_ptr()) };
+    }
+
+    /// From where data came that is not the path's far end, for which flow ID, and how long it
+    /// was; `None`: from nowhere since the last call.
+    pub(crate) fn take_stray(&self) -> Option<(RxInfo, u64, usize)> {
+        let mut origin = sys::shim_origin::default();
+        let (mut receiver, mut len) = (0, 0);
+        // SAFETY: valid by the type's invariant; all references are writable.
+        let any = unsafe {
+            sys::shim_rx_take_stray(self.as_ptr(), &mut origin, &mut receiver, &mut len)
+        };
+        any.then(|| (rx_info(&origin), receiver, len as usize))
+    }
+
+    /// Tries smaller packets; their size with the IP header, or `None` if there are none smaller.
+    /// Only while the endpoint is adopted.
+    pub(crate) fn shrink(&self) -> Option<u32> {
+        // SAFETY: adopted, so there is an inner socket.
+        match unsafe { sys::shim_path_shrink(self.as_ptr()) } {
+            0 => None,
+            mtu => Some(mtu),
+        }
     }
 
     /// Counters of the flow; and of TCP while `adopted`.

@@ -112,6 +112,15 @@ unsafe extern "C" fn eccp_rust_watch(owner: *mut c_void) {
 }
 
 /// # Safety
+/// `owner` is the word of an adopted endpoint.
+#[no_mangle]
+unsafe extern "C" fn eccp_rust_stray(owner: *mut c_void) {
+    // SAFETY: as in `eccp_rust_xmit()`.
+    let flow = unsafe { &*owner.cast::<Flow>() };
+    flow.connection.kick();
+}
+
+/// # Safety
 /// `owner` and `what` are those of a piece of work that holds one count of its owner, or the
 /// shim's part of a namespace and 0.
 #[no_mangle]

@@ -24,6 +24,17 @@
  */
 #define SHIM_NOWHERE 0x7ffffff0
 
+#define SHIM_STATES 4
+
+/* path_state.c: what TCP had learnt of a path when the flow left it. */
+struct shim_path_state {
+	u8 local[16];
+	u8 remote[16];
+	unsigned long left; /* 0: nothing */
+	u32 cwnd, ssthresh, srtt_us, mdev_us, mdev_max_us, rttvar_us;
+	u16 mss_clamp;
+};
+
 /* The part of a flow that packets touch. Path: under the inner socket's lock. */
 struct shim_flow {
 	struct inet_connection_sock_af_ops ops;
@@ -39,7 +50,7 @@ struct shim_flow {
 	u32 cookie;
 	__wsum pseudo;
 	struct sk_buff_head held;
-	bool restarts; /* what was outstanding on the last path is being sent again; under the inner socket's lock */
+	u32 restart_cwnd; /* window with which what was outstanding on the last path is sent again; 0: as it is */
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
 	/* watch.c: what TCP had delivered when it last sent, and since when it had. */
 	u32 delivered;
@@ -54,6 +65,14 @@ struct shim_flow {
 	u32 room;		     /* largest datagram */
 	u32 mtu;
 	bool closed;
+	/* rx.c: data from elsewhere than the path's far end; under @held's lock. */
+	struct shim_origin stray;
+	u64 stray_receiver;
+	u32 stray_len;
+	unsigned long stray_at;
+	/* path_state.c; under the inner socket's lock. */
+	struct shim_path_state states[SHIM_STATES];
+	u16 mss_clamp; /* as the ends agreed */
 };
 
 struct shim_net {
@@ -120,6 +139,8 @@ int shim_udp_rcv(struct sock *sk, struct sk_buff *skb);
 struct sk_buff *shim_udp_gro_receive(struct sock *sk, struct list_head *head, struct sk_buff *skb);
 int shim_udp_gro_complete(struct sock *sk, struct sk_buff *skb, int offset);
 void shim_tcp_resend(struct sock *sk);
+void shim_path_remember(struct sock *sk, struct shim_flow *flow);
+void shim_path_recall(struct sock *sk, struct shim_flow *flow);
 void shim_watch_sent(struct sock *sk, struct shim_flow *flow);
 void shim_flow_apply_route(struct sock *sk, struct shim_flow *flow, struct dst_entry *dst);
 void shim_set_wait_queue(struct sock *sk, struct socket_wq *wq);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* From the network: protocol handlers, and delivery into a TCP endpoint. */
 #include <linux/icmp.h>
+#include <linux/unaligned.h>
 #include <net/icmp.h>
 
 #include "internal.h"
@@ -30,6 +31,52 @@ int shim_udp_rcv(struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
+/*
+ * Notes data that does not come from the path's far end: a NAT may have given
+ * the peer another address. The path is read without its lock, because the
+ * core compares again.
+ */
+static void shim_rx_look_at_source(const struct sk_buff *skb, struct shim_flow *flow, u32 kind)
+{
+	const struct shim_path *path = &flow->path;
+	struct shim_origin origin;
+
+	if (kind & SHIM_KIND_UDP && !path->udp)
+		return;
+	if (kind & SHIM_KIND_UDP) {
+		const struct udphdr *uh = (void *)(skb->data - sizeof(*uh));
+
+		if (ntohs(uh->source) != READ_ONCE(path->remote_port))
+			goto stray;
+	}
+	if (kind & SHIM_KIND_V6 ? !memcmp(&ipv6_hdr(skb)->saddr, path->remote, 16) :
+				  ip_hdr(skb)->saddr == shim_v4(path->remote))
+		return;
+stray:
+	if (!time_after(jiffies, READ_ONCE(flow->stray_at) + HZ / 20))
+		return;
+	shim_skb_origin(skb, kind, &origin);
+	spin_lock_bh(&flow->held.lock);
+	flow->stray = origin;
+	flow->stray_receiver = get_unaligned_be64(skb->data);
+	flow->stray_len = skb->len;
+	WRITE_ONCE(flow->stray_at, jiffies);
+	spin_unlock_bh(&flow->held.lock);
+	eccp_rust_stray(flow->owner);
+}
+
+/* What was noted since the last call; false: nothing. */
+bool shim_rx_take_stray(struct shim_flow *flow, struct shim_origin *origin, u64 *receiver, u32 *len)
+{
+	spin_lock_bh(&flow->held.lock);
+	*origin = flow->stray;
+	*receiver = flow->stray_receiver;
+	*len = flow->stray_len;
+	flow->stray_len = 0;
+	spin_unlock_bh(&flow->held.lock);
+	return *len != 0;
+}
+
 /* Hands a data packet, ECCP header first, to the flow's TCP endpoint. */
 int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
 {
@@ -38,6 +85,7 @@ int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
 	u8 tos, ttl;
 	struct iphdr *iph;
 
+	shim_rx_look_at_source(skb, flow, kind);
 	if (kind & SHIM_KIND_V6) {
 		tos = ipv6_get_dsfield(ipv6_hdr(skb));
 		ttl = ipv6_hdr(skb)->hop_limit;

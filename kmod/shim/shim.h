@@ -88,8 +88,9 @@ struct shim_flow_stats {
 	u32 cwnd;
 	u32 mss;
 	u32 mtu;
+	u32 ssthresh;
 	u8 tcp_state;
-	u8 pad[7];
+	u8 pad[3];
 };
 
 /* How TCP gets on with what it has sent. */
@@ -131,6 +132,7 @@ bool eccp_rust_pseudo(const u8 *header, __wsum *sum);
 void eccp_rust_icmp(struct net *net, const u8 *header, struct sk_buff *skb, u32 mtu, u32 kind);
 void eccp_rust_inner_closed(void *owner);
 void eccp_rust_watch(void *owner);
+void eccp_rust_stray(void *owner);
 void eccp_rust_work(void *owner, u32 what);
 int eccp_rust_net_init(struct shim_net *sn);
 void eccp_rust_net_exit(void *state);
@@ -167,6 +169,7 @@ u32 shim_skb_tcp_flags(const struct sk_buff *skb, u32 *end_seq, u32 *tsval);
 int shim_rx_register(void);
 void shim_rx_unregister(void);
 int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind);
+bool shim_rx_take_stray(struct shim_flow *flow, struct shim_origin *origin, u64 *receiver, u32 *len);
 bool shim_rx_hold(struct sk_buff *skb, struct shim_flow *flow, u32 kind, u32 limit);
 void shim_rx_release_held(struct shim_flow *flow);
 int shim_tx_route(struct sock *sk, struct shim_flow *flow);
@@ -212,6 +215,7 @@ void shim_tcp_drop(struct socket *inner);
 void shim_watch_look(struct shim_flow *flow, struct shim_watch *watch);
 void shim_watch_end(struct shim_flow *flow);
 void shim_watch_resend(struct shim_flow *flow);
+u32 shim_path_shrink(struct shim_flow *flow);
 
 /* ---- datagram.c: flows that carry datagrams, and their sockets ---- */
 struct socket *shim_dgram_new(struct net *net, struct socket *sock);

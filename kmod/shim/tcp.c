@@ -4,7 +4,8 @@
  * straight into ESTABLISHED, known only by the virtual addresses of its flow
  * IDs, whose packets leave through the flow.
  *
- * This is the only file that changes the fields of struct tcp_sock.
+ * This file and path_state.c are the only ones that change fields of struct
+ * tcp_sock.
  */
 #include "internal.h"
 
@@ -18,9 +19,10 @@ static int shim_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *f
 	struct shim_flow *flow = shim_flow_of(sk);
 
 	/* A timer that expired has left one segment of the window, but this path has lost nothing yet. */
-	if (unlikely(flow->restarts) && inet_csk(sk)->icsk_ca_state == TCP_CA_Loss) {
-		flow->restarts = false;
-		tcp_snd_cwnd_set(tcp_sk(sk), TCP_INIT_CWND);
+	if (unlikely(flow->restart_cwnd) && inet_csk(sk)->icsk_ca_state == TCP_CA_Loss &&
+	    inet_csk(sk)->icsk_retransmits > 1) {
+		tcp_snd_cwnd_set(tcp_sk(sk), flow->restart_cwnd);
+		flow->restart_cwnd = 0;
 	}
 	shim_watch_sent(sk, flow);
 	return eccp_rust_xmit(sk, skb, flow, flow->owner);
@@ -90,7 +92,9 @@ void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats, bool
 		stats->srtt_us = READ_ONCE(tp->srtt_us) >> 3;
 		stats->cwnd = tcp_snd_cwnd(tp);
 		stats->mss = READ_ONCE(tp->mss_cache);
-		stats->mtu = READ_ONCE(inet_csk(flow->inner->sk)->icsk_pmtu_cookie);
+		stats->mtu = min_t(u32, READ_ONCE(inet_csk(flow->inner->sk)->icsk_pmtu_cookie),
+				   READ_ONCE(tp->rx_opt.mss_clamp) + sizeof(struct iphdr) + sizeof(struct tcphdr));
+		stats->ssthresh = READ_ONCE(tp->snd_ssthresh);
 		stats->tcp_state = READ_ONCE(flow->inner->sk->sk_state);
 	}
 }
@@ -260,6 +264,7 @@ int shim_tcp_adopt(struct shim_flow *flow, struct socket *inner, u64 remote_id, 
 	sk_setup_caps(sk, dst);
 	/* TCP takes the outer headers' size off after the clamp, so this is the peer's MTU less plain headers. */
 	tp->rx_opt.mss_clamp = max_t(u32, remote->mtu, 576) - sizeof(struct iphdr) - sizeof(struct tcphdr);
+	flow->mss_clamp = tp->rx_opt.mss_clamp;
 	WRITE_ONCE(tp->write_seq, local->isn);
 	WRITE_ONCE(tp->rcv_nxt, remote->isn);
 	tp->tsoffset = get_random_u32();
@@ -297,7 +302,7 @@ void shim_tcp_resend(struct sock *sk)
 		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, 1, TCP_RTO_MAX);
 }
 
-/* Moves the endpoint to @path. @fresh: nothing is known of the path's rate. */
+/* Moves the endpoint to @path. @fresh: it is another one, not the same by another port. */
 void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, bool fresh)
 {
 	struct sock *sk = flow->inner->sk;
@@ -305,6 +310,7 @@ void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, boo
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	lock_sock(sk);
+	shim_path_remember(sk, flow);
 	flow->path = *path;
 	if (!path->usable || sk->sk_state == TCP_CLOSE)
 		goto out;
@@ -315,13 +321,8 @@ void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, boo
 	if (shim_tx_route(sk, flow))
 		goto out; /* the next transmission tries again */
 	icsk->icsk_pmtu_cookie = 0; /* the next segment takes the new path's MTU */
-	if (fresh) {
-		tcp_snd_cwnd_set(tp, min_t(u32, tcp_snd_cwnd(tp), TCP_INIT_CWND));
-		tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
-		tp->srtt_us = 0;
-		tp->mdev_us = jiffies_to_usecs(TCP_TIMEOUT_INIT);
-		flow->restarts = tp->packets_out != 0;
-	}
+	if (fresh)
+		shim_path_recall(sk, flow);
 	shim_tcp_resend(sk);
 	if ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT))
 		__tcp_send_ack(sk, tp->rcv_nxt, 0); /* shows the peer where we are now */

@@ -181,6 +181,8 @@ values! {
         20 "removed" Removed,
         #[doc = "The peer proved that it knows the flow no more."]
         21 "peer-lost" PeerLost,
+        #[doc = "A NAT has given the peer another address or port."]
+        22 "nat" Nat,
     }
 }
 

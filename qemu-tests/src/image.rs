@@ -13,15 +13,18 @@ use crate::kernel::Kernel;
 use crate::python::Python;
 
 /// Modules of the kernel that the scenarios need for their networks.
-const NETWORK_MODULES: [&str; 4] = ["veth", "sch_netem", "af_packet", "crc32c_generic"];
-/// What the budgets need beyond them.
-const BUDGET_MODULES: [&str; 5] = [
-    "wireguard",
+const NETWORK_MODULES: [&str; 8] = [
+    "veth",
+    "sch_netem",
+    "af_packet",
+    "crc32c_generic",
+    "nf_tables",
     "nft_chain_nat",
     "nft_masq",
     "nf_conntrack_netlink",
-    "nf_tables",
 ];
+/// What the budgets need beyond them.
+const BUDGET_MODULES: [&str; 1] = ["wireguard"];
 /// The examples of docs/examples, which `make guest` builds beside the init.
 const EXAMPLES: [&str; 2] = ["eccp-echo", "eccp-echo-c"];
 const PYTHON_EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/echo.py");

@@ -60,6 +60,12 @@ pub struct FlowView {
     tx_packets: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwnd: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssthresh: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nat: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unknown_attributes: Vec<u16>,
 }
@@ -99,6 +105,12 @@ impl FlowView {
             rx_bytes: flow.rx_bytes,
             tx_packets: flow.tx_packets,
             tx_bytes: flow.tx_bytes,
+            cwnd: flow.cwnd,
+            ssthresh: flow.ssthresh.filter(|packets| *packets < i32::MAX as u32),
+            nat: flow.nat.address.map(|address| {
+                let port = flow.nat.port.filter(|port| *port != 0);
+                end(&Some(address.to_string()), port)
+            }),
             unknown_attributes: crate::amount::kinds(&flow.other),
         }
     }
@@ -170,6 +182,8 @@ impl FlowView {
         add("connection", self.connection_id.clone());
         add("service", self.service.clone());
         add("mtu", self.mtu.map(|mtu| mtu.to_string()));
+        add("cwnd", self.cwnd.map(|packets| packets.to_string()));
+        add("nat", self.nat.clone());
         add("uid", self.uid.map(|uid| uid.to_string()));
         words.join(" ")
     }

@@ -154,6 +154,15 @@ impl Path {
         ifindex: 0,
     };
 
+    /// The peer's end of it.
+    #[must_use]
+    pub const fn far_end(&self) -> RemoteAddr {
+        RemoteAddr {
+            addr: self.remote,
+            port: self.remote_port,
+        }
+    }
+
     /// False if its ends are of different families, as they can be for a while after one moved.
     #[must_use]
     pub fn is_sound(&self) -> bool {

@@ -16,6 +16,8 @@ pub enum PathChange {
     LocalMoved,
     /// The peer moved and has proven its new address.
     PeerMoved,
+    /// A NAT has given the peer another address or port, and the peer has answered there (R16).
+    PeerRebound,
 }
 
 /// Why data goes along another flow.
@@ -153,6 +155,12 @@ pub enum Event {
         flow: FlowIndex,
         /// Since the doubt began.
         after: Duration,
+    },
+    /// Packets of the peer have come from elsewhere, but the address on record answers (R16):
+    /// nothing has changed.
+    RebindingRefused {
+        /// The flow.
+        flow: FlowIndex,
     },
     /// The path in use is given up for another that answers; `Moving` follows.
     PathDead {

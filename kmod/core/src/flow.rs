@@ -9,6 +9,7 @@ use super::address::{IpAddr128, LocalAddress, Path, RemoteAddr};
 use super::candidate::Candidates;
 use super::event::FlowIndex;
 use super::probe::Probe;
+use super::rebind::Nat;
 use super::time::Instant;
 use super::timer::{Retry, Rtt};
 use super::wire::TOKEN_LEN;
@@ -131,6 +132,7 @@ pub struct Flow {
     /// The peer has sent no data yet, so it may still wait for our ACK.
     pub(super) unconfirmed: bool,
     pub(super) probe: Probe,
+    pub(super) nat: Nat,
     /// How it joined the connection; `None` for the flow that opened it.
     pub(super) added: Option<Added>,
     /// This end wants it to carry data only when no other flow can.
@@ -200,6 +202,7 @@ impl Flow {
         backup: false,
         peer_backup: false,
         reset_proof: None,
+        nat: Nat::NONE,
     };
 
     /// The state of protocol.md §5. A draining flow keeps its state: see [`Flow::phase`].

@@ -103,6 +103,7 @@ impl Connection {
         answer.transport = some_params(&request.transport);
         answer.reset_proof = settings.reset_key.commitment(host, flow.local_id);
         answer.token = Some([0; TOKEN_LEN]);
+        answer.observed = Some(rx.reply_path().far_end());
         shared.freeze_syn_ack(answer, packet.bytes().len());
         shared.derive_keys(host, &secret, None);
         Ok(flow.index)
@@ -185,6 +186,7 @@ impl Flow {
         if let Some(list) = &message.ilist {
             shared.learn_ilist(list);
         }
+        self.note_observed(rx, message);
         self.remote_id = message.sender;
         self.reset_proof = message.reset_proof;
         self.validated = Some(0);

@@ -47,5 +47,6 @@ mod others;
 mod ping;
 mod policy;
 mod probe;
+mod rebind;
 mod receive;
 mod transmit;

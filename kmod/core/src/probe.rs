@@ -36,6 +36,15 @@ const LONGEST_LOOK_BACK: Duration = Duration::from_secs(30);
 /// How often a path is pinged that answers again, until it is trusted.
 const TRUST_STEP: Duration = Duration::from_millis(500);
 
+/// A path that a move of ours can lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Alternative {
+    /// Our address on it.
+    local: IpAddr128,
+    /// The peer has to move, too.
+    with_peer: bool,
+}
+
 /// Why and how far the path in use is in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Doubt {
@@ -52,7 +61,7 @@ pub(super) struct Doubt {
     /// It is ours and not the peer's: the peer is told.
     own: bool,
     /// A path from another address, or by the other encapsulation, that has answered.
-    answered: Option<Path>,
+    answered: Option<Alternative>,
     /// A path has answered that the peer alone can change to.
     peer_can: bool,
 }
@@ -90,6 +99,8 @@ pub(super) struct Probe {
     pub(super) left: Option<Left>,
     /// When the latest keepalive was sent; zero before the first.
     pub(super) kept_alive: Instant,
+    /// When a ping last came back along the path in use; zero if none has.
+    answered_at: Instant,
 }
 
 impl Probe {
@@ -103,9 +114,10 @@ impl Probe {
         pings: 0,
         left: None,
         kept_alive: Instant(0),
+        answered_at: Instant(0),
     };
 
-    fn next_serial(&mut self) -> u32 {
+    pub(super) fn next_serial(&mut self) -> u32 {
         self.serial = self.serial.wrapping_add(1);
         self.serial
     }
@@ -150,6 +162,14 @@ impl Connection {
         if flow.probe.doubt.is_some_and(|doubt| !doubt.judged) {
             flow.probe.stop();
         }
+    }
+
+    /// True if a ping has come back along the path in use of a flow within `span` before `now`:
+    /// what is lost meanwhile is not lost because of the path alone.
+    #[must_use]
+    pub fn path_answered(&self, flow: FlowIndex, now: Instant, span: Duration) -> bool {
+        let answered = self.flow(flow).map(|flow| flow.probe.answered_at);
+        answered.is_some_and(|at| at != Instant(0) && now.since(at) <= span)
     }
 
     /// True while the path in use of a flow has not answered in time.
@@ -236,6 +256,9 @@ impl Flow {
                 return true;
             }
         }
+        if self.handle_stray_pong(shared, now, &path, answers) {
+            return true;
+        }
         let Some(doubt) = self.probe.doubt else {
             return false;
         };
@@ -245,6 +268,7 @@ impl Flow {
         if self.is_in_use(&path) {
             let rtt = self.probe.retry.measured(now);
             self.note_rtt(shared, rtt);
+            self.probe.answered_at = now;
             self.probe.stop();
             if doubt.judged {
                 shared.emit(Event::PathAnswers {
@@ -271,21 +295,25 @@ impl Flow {
     ) {
         let alone = path.local == self.path.local && path.remote != self.path.remote;
         doubt.peer_can |= alone;
+        let found = Alternative {
+            local: path.local,
+            with_peer: path.remote != self.path.remote,
+        };
         let better = doubt
             .answered
-            .is_none_or(|old| self.effort(shared, &path) < self.effort(shared, &old));
+            .is_none_or(|old| self.effort(shared, &found) < self.effort(shared, &old));
         if !alone && better {
-            doubt.answered = Some(path);
+            doubt.answered = Some(found);
         }
         self.probe.doubt = Some(doubt);
         self.judge(shared, now);
     }
 
-    /// What a change to `path` takes: the less the better.
-    fn effort(&self, shared: &Shared, path: &Path) -> (bool, bool, (bool, bool, u8)) {
+    /// What a change to a path takes: the less the better.
+    fn effort(&self, shared: &Shared, path: &Alternative) -> (bool, bool, (bool, bool, u8)) {
         let address = shared.addresses.find(&path.local, 0);
         (
-            path.remote != self.path.remote,
+            path.with_peer,
             path.local != self.path.local,
             address.map_or((true, true, u8::MAX), rank),
         )
@@ -343,7 +371,7 @@ impl Flow {
         if shared.role == Role::Server {
             at = at.after(self.rtt.retry());
         }
-        if path.remote != self.path.remote && doubt.peer_can {
+        if path.with_peer && doubt.peer_can {
             at = at.after(PEER_FIRST);
         }
         Some(at)
@@ -351,9 +379,11 @@ impl Flow {
 
     /// A move is done, ours or the peer's: what was doubted is not in use any more. `old` is the
     /// path before it.
-    pub(super) fn settle_doubt(&mut self, shared: &Shared, now: Instant, old: Option<Path>) {
+    pub(super) fn settle_doubt(&mut self, shared: &mut Shared, now: Instant, old: Option<Path>) {
         let doubt = self.probe.doubt.filter(|doubt| doubt.judged);
         self.probe.stop();
+        self.probe.answered_at = Instant(0);
+        self.settle_strays(shared, now);
         if self
             .probe
             .left
@@ -405,6 +435,7 @@ impl Flow {
         if self.data_path().is_none() {
             return self.probe.stop();
         }
+        self.expire_stray(shared, now);
         if let Some(doubt) = self.probe.doubt {
             if now >= doubt.reported.after(shared.settings.give_up) {
                 self.probe.stop();
@@ -438,10 +469,17 @@ impl Flow {
 
     /// When the next keepalive is due.
     fn keepalive_at(&self, shared: &Shared) -> Option<Instant> {
-        let span = shared
+        let nat = shared
             .settings
-            .keepalive
-            .filter(|_| self.phase == Phase::Open)?;
+            .nat_keepalive
+            .filter(|_| self.nat.observed.is_some());
+        let span = match (shared.settings.keepalive, nat) {
+            (Some(wanted), Some(needed)) => wanted.min(needed),
+            (wanted, needed) => wanted.or(needed)?,
+        };
+        if self.phase != Phase::Open {
+            return None;
+        }
         Some(match self.probe.kept_alive {
             Instant(0) => Instant(0),
             last => last.after(span),
@@ -463,7 +501,8 @@ impl Flow {
             )
         });
         let left = self.probe.left.map(|left| left.next);
-        earliest(earliest(doubt, left), self.keepalive_at(shared))
+        let first = earliest(earliest(doubt, left), self.keepalive_at(shared));
+        earliest(first, self.stray_timeout(shared))
     }
 
     pub(super) fn poll_probe(
@@ -474,7 +513,8 @@ impl Flow {
         buf: &mut [u8],
     ) -> Option<Transmit> {
         self.data_path()?;
-        self.poll_doubt(shared, host, now, buf)
+        self.poll_stray(shared, host, now, buf)
+            .or_else(|| self.poll_doubt(shared, host, now, buf))
             .or_else(|| self.poll_left(shared, host, now, buf))
     }
 
@@ -595,7 +635,7 @@ impl Flow {
         self.send_probe(shared, host, mark, &path, buf)
     }
 
-    fn send_probe(
+    pub(super) fn send_probe(
         &mut self,
         shared: &mut Shared,
         host: &mut dyn Host,

@@ -208,6 +208,7 @@ impl Flow {
         self.candidates.credit(&path, len);
         self.hear_trouble(shared, host.now(), message);
         self.obey(shared, message);
+        self.hear_ping(shared, host.now(), rx, message, len);
         Ok(())
     }
 

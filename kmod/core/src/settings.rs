@@ -91,6 +91,9 @@ pub struct Settings {
     pub max_flows: u8,
     /// What this host proves by that it has lost a flow (protocol.md §7.10).
     pub reset_key: ResetKey,
+    /// How often a connection behind a NAT pings its peer, so that the NAT remembers it; `None`
+    /// never does.
+    pub nat_keepalive: Option<Duration>,
 }
 
 impl Settings {
@@ -110,6 +113,7 @@ impl Settings {
         keepalive: None,
         max_flows: MAX_FLOWS as u8,
         reset_key: ResetKey::NONE,
+        nat_keepalive: Some(Duration::from_secs(25)),
     };
 }
 

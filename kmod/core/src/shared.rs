@@ -12,17 +12,18 @@ use super::ilist::{IList, MAX_ADDRESSES};
 use super::limit::TokenBucket;
 use super::others::Others;
 use super::queue::Queue;
+use super::rebind::Stray;
 use super::service::{Service, TransportParams};
 use super::settings::{Settings, MAX_REMOTES};
 use super::time::{Duration, Instant};
 use super::wire::{PacketType, Reason, INNER_NONE, TOKEN_LEN};
 
 /// Answers that can wait for transmission.
-pub(super) const MAX_REPLIES: usize = 8;
+pub(super) const MAX_REPLIES: usize = 6;
 /// Events that can wait for the host.
 pub(super) const MAX_EVENTS: usize = 16;
 /// Longest SYN and SYN-ACK.
-pub(super) const MAX_FROZEN: usize = 352;
+pub(super) const MAX_FROZEN: usize = 376;
 
 /// What a connection has done, in packets unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -55,6 +56,12 @@ pub struct Counters {
     pub doubts: u64,
     /// Pings that probed a path.
     pub probes: u64,
+    /// Sources of the peer's packets that nobody had announced.
+    pub strays: u64,
+    /// Those of them that were proven and are the peer's address now.
+    pub rebindings: u64,
+    /// Those that were not obeyed because the address on record answered.
+    pub rebindings_refused: u64,
 }
 
 /// An answer that waits for transmission.
@@ -161,6 +168,8 @@ pub(super) struct Shared {
     pub(super) cookies: CookieStore,
     /// How long the owner of the socket lets a set-up or a move be repeated.
     pub(super) patience: Option<Duration>,
+    /// A source of the peer's packets that nobody has announced.
+    pub(super) stray: Option<Stray>,
 }
 
 impl Shared {
@@ -212,6 +221,9 @@ impl Shared {
             events_lost: 0,
             doubts: 0,
             probes: 0,
+            strays: 0,
+            rebindings: 0,
+            rebindings_refused: 0,
         },
         version_refused: false,
         carrier: Carrier::FIRST,
@@ -219,6 +231,7 @@ impl Shared {
         others: Others::NONE,
         cookies: CookieStore::EMPTY,
         patience: None,
+        stray: None,
     };
 
     /// How long a set-up or a move is repeated: as its owner says, or as the settings do.

@@ -332,10 +332,15 @@ impl Flow {
             PacketType::RsynAck => {
                 message.token = Some(made());
                 message.echo = reply.echo;
+                message.observed = Some(reply.path.far_end());
             }
             PacketType::Ack => {
                 message.token = Some(reply.token);
                 message.record = self.recorded();
+            }
+            PacketType::Pong => {
+                message.token = Some(reply.token);
+                message.observed = Some(reply.path.far_end());
             }
             _ => message.token = Some(reply.token),
         }

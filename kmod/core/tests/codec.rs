@@ -83,6 +83,7 @@ fn message() -> impl Strategy<Value = Message> {
         m.token = Some(second.3);
         m.echo = second.0.map(|_| second.3);
         m.versions = Versions::new(&second.4);
+        m.observed = first.5;
         m.probe = second.1.map(|n| ProbeMark {
             trouble: n & 1 != 0,
             other: n & 2 != 0,

@@ -70,6 +70,16 @@ attributes! {
         29 "active" Active(Flag),
         #[doc = "One side wants the flow to carry data only when no other can."]
         30 "backup" Backup(Flag),
+        #[doc = "Local IPv4 address as the peer sees it, if a NAT changes it."]
+        31 "nat-ipv4" NatIpv4(Ipv4Addr),
+        #[doc = "Local IPv6 address as the peer sees it, if a NAT changes it."]
+        32 "nat-ipv6" NatIpv6(Ipv6Addr),
+        #[doc = "Local UDP port as the peer sees it."]
+        33 "nat-port" NatPort(Port),
+        #[doc = "Congestion window in packets."]
+        34 "cwnd" Cwnd(u32),
+        #[doc = "Slow-start threshold in packets; 2^31 - 1 if none is known."]
+        35 "ssthresh" Ssthresh(u32),
     }
 }
 

@@ -75,6 +75,12 @@ pub struct Flow {
     pub active: bool,
     /// One side wants it to carry data only when no other flow can.
     pub backup: bool,
+    /// This host's end as the peer sees it, if a NAT changes it.
+    pub nat: End,
+    /// Congestion window in packets.
+    pub cwnd: Option<u32>,
+    /// Slow-start threshold in packets; 2^31 - 1 if none is known.
+    pub ssthresh: Option<u32>,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
 }
@@ -159,6 +165,11 @@ impl Flow {
             A::Reason(value) => self.reason = Some(value),
             A::Active(_) => self.active = true,
             A::Backup(_) => self.backup = true,
+            A::NatIpv4(value) => self.nat.address = Some(value.into()),
+            A::NatIpv6(value) => self.nat.address = Some(value.into()),
+            A::NatPort(value) => self.nat.port = Some(value.0),
+            A::Cwnd(value) => self.cwnd = Some(value),
+            A::Ssthresh(value) => self.ssthresh = Some(value),
             A::Other(other) => self.other.push(other),
         }
     }

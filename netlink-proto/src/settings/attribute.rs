@@ -45,5 +45,7 @@ attributes! {
         18 "cookie-threshold" CookieThreshold(u32),
         #[doc = "Secret of stateless resets, random unless set; it is never shown."]
         19 "reset-key" ResetKey([u8; 32]),
+        #[doc = "How often a connection behind a NAT reminds it of itself; 0 never."]
+        20 "nat-keepalive-ms" NatKeepaliveMs(u32),
     }
 }

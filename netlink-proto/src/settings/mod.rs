@@ -35,6 +35,7 @@ impl SettingsAttribute {
             | S::MaxFlows(value)
             | S::MaxDatagramPeers(value)
             | S::DatagramIdleMs(value)
+            | S::NatKeepaliveMs(value)
             | S::CookieThreshold(value) => value.to_string(),
             S::ResetKey(key) => hexadecimal(key),
             S::Other(other) => format!("unknown-{}", other.kind()),
@@ -77,6 +78,7 @@ impl SettingsAttribute {
             "reset-key" => {
                 S::ResetKey(key(value).ok_or_else(|| format!("{name}: not 64 hexadecimal digits"))?)
             }
+            "nat-keepalive-ms" => S::NatKeepaliveMs(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(

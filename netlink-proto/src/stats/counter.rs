@@ -172,5 +172,11 @@ values! {
         82 "resets-withheld" ResetsWithheld,
         #[doc = "Flows that ended because the peer proved that it knows them no more."]
         83 "flows-lost" FlowsLost,
+        #[doc = "Addresses of peers that a NAT had changed and that were proven."]
+        84 "rebindings" Rebindings,
+        #[doc = "Unannounced sources that were not obeyed, because the address on record answered."]
+        85 "rebindings-refused" RebindingsRefused,
+        #[doc = "Smaller packets tried because large ones did not arrive on a path that answers."]
+        86 "mtu-black-holes" MtuBlackHoles,
     }
 }

@@ -19,6 +19,7 @@ mod last_words;
 pub mod link;
 pub mod module;
 pub mod namespace;
+pub mod nat;
 pub mod netem;
 pub mod plan;
 pub mod port;

@@ -12,4 +12,4 @@ pub use crypto::SimHost;
 pub use node::Node;
 pub use rng::Rng;
 pub use scenario::{run, run_recorded, Mobility, Report, Scenario};
-pub use world::{Captured, Faults, Seen, World, FLOW, SERVICE};
+pub use world::{Captured, Faults, Nat, Seen, World, FLOW, SERVICE};

@@ -154,6 +154,10 @@ impl Node {
     }
 
     fn receive_data(&mut self, rx: &RxInfo, flow: FlowIndex, len: usize) -> Result<(), Discard> {
+        let on_record = self.conn.flow(flow).map(|flow| *flow.path());
+        if on_record.is_some_and(|path| !path.same_remote(&rx.reply_path())) {
+            self.conn.handle_stray(&self.host, flow, rx, len);
+        }
         if self.conn.wants_data_notice(flow) {
             self.conn.handle_data(&mut self.host, flow, rx, len)?;
         }

@@ -47,6 +47,74 @@ impl Faults {
     };
 }
 
+/// A NAT that gives every inside address, port and destination an outside port of its own, and
+/// lets nothing in that no inside packet has gone out for.
+#[derive(Clone, Debug)]
+pub struct Nat {
+    /// The address that the outside sees.
+    pub outside: IpAddr128,
+    /// Addresses whose packets it translates.
+    pub inside: Vec<IpAddr128>,
+    bindings: Vec<(Path, u16)>,
+    next_port: u16,
+}
+
+impl Nat {
+    /// A NAT without bindings.
+    #[must_use]
+    pub fn new(outside: IpAddr128, inside: Vec<IpAddr128>) -> Self {
+        Self {
+            outside,
+            inside,
+            bindings: Vec::new(),
+            next_port: 20_000,
+        }
+    }
+
+    /// Forgets all bindings; the next packets get other ports.
+    pub fn flush(&mut self) {
+        self.bindings.clear();
+    }
+
+    fn leave(&mut self, path: Path) -> Path {
+        if !self.inside.contains(&path.local) {
+            return path;
+        }
+        let key = Path { ifindex: 0, ..path };
+        let known = self.bindings.iter().find(|(inside, _)| *inside == key);
+        let port = known.map_or(self.next_port, |(_, port)| *port);
+        if port == self.next_port {
+            self.next_port = self.next_port.saturating_add(1);
+            self.bindings.push((key, port));
+        }
+        Path {
+            local: self.outside,
+            local_port: port,
+            ..path
+        }
+    }
+
+    fn enter(&self, path: Path) -> Option<Path> {
+        if path.remote != self.outside {
+            return Some(path);
+        }
+        let fits = |inside: &Path, port: u16| {
+            port == path.remote_port
+                && inside.remote == path.local
+                && inside.remote_port == path.local_port
+        };
+        let (inside, _) = self
+            .bindings
+            .iter()
+            .find(|(inside, port)| fits(inside, *port))?;
+        Some(Path {
+            remote: inside.local,
+            remote_port: inside.local_port,
+            ..path
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct InFlight {
     due: Instant,
@@ -98,6 +166,11 @@ pub struct World {
     pub record: Option<Vec<Seen>>,
     /// Dead ways, from an address to another: what is sent there vanishes.
     pub dead: Vec<(IpAddr128, IpAddr128)>,
+    /// A NAT in front of the client.
+    pub nat: Option<Nat>,
+    /// Somebody on the way who sends a copy of whatever the client sends to the server from this
+    /// address, and forwards what either sends there.
+    pub relay: Option<IpAddr128>,
     data_due: Instant,
     flying: BinaryHeap<Reverse<InFlight>>,
     order: u64,
@@ -121,6 +194,8 @@ impl World {
             record: None,
             captured: None,
             dead: Vec::new(),
+            nat: None,
+            relay: None,
             data_due: Instant(0),
             flying: BinaryHeap::new(),
             order: 0,
@@ -217,6 +292,9 @@ impl World {
     }
 
     fn deliver(&mut self, packet: &InFlight) {
+        let Some(packet) = self.enter_nat(packet) else {
+            return;
+        };
         let to = packet.path.remote;
         let Some(host) = self.nodes.iter().position(|node| node.holds(&to)) else {
             return;
@@ -292,6 +370,51 @@ impl World {
     }
 
     fn send(&mut self, path: Path, bytes: &[u8]) {
+        let path = self.nat.as_mut().map_or(path, |nat| nat.leave(path));
+        for path in self.relayed(path).into_iter().flatten() {
+            self.put(path, bytes);
+        }
+    }
+
+    /// The ways that a packet takes, with somebody in the middle.
+    fn relayed(&self, path: Path) -> [Option<Path>; 2] {
+        let Some(relay) = self.relay else {
+            return [Some(path), None];
+        };
+        let [client, server] = &self.nodes;
+        let home = |node: &Node| node.addresses.first().map(|a| a.addr);
+        let from_server = server.holds(&path.local);
+        if path.remote == relay {
+            let to = if from_server {
+                home(client)
+            } else {
+                home(server)
+            };
+            return [
+                to.map(|remote| Path {
+                    local: relay,
+                    remote,
+                    ..path
+                }),
+                None,
+            ];
+        }
+        let copy = Path {
+            local: relay,
+            ..path
+        };
+        [Some(path), Some(copy).filter(|_| !from_server)]
+    }
+
+    fn enter_nat(&self, packet: &InFlight) -> Option<InFlight> {
+        let mut packet = packet.clone();
+        if let Some(nat) = &self.nat {
+            packet.path = nat.enter(packet.path)?;
+        }
+        Some(packet)
+    }
+
+    fn put(&mut self, path: Path, bytes: &[u8]) {
         let faults = self.faults;
         if let Some(captured) = &mut self.captured {
             captured.push(Captured {
@@ -386,6 +509,13 @@ impl World {
                 continue;
             };
             let version = flow.validated().unwrap_or(0);
+            let behind_nat = self
+                .nat
+                .as_ref()
+                .is_some_and(|nat| nat.outside == path.remote);
+            if behind_nat || self.relay == Some(path.remote) {
+                continue;
+            }
             let proven = peer.reached_at.contains(&(version, path.remote))
                 || peer.asked_at.contains(&path.remote);
             if !proven {

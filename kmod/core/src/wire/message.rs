@@ -8,8 +8,8 @@ use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
     FlowFlags, Writer, MAC_LEN, OPT_COOKIE, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_KEY,
-    OPT_MAC, OPT_NEW_FLOW, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_RESET_PROOF,
-    OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    OPT_MAC, OPT_NEW_FLOW, OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD,
+    OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
 };
 use super::INNER_NONE;
 
@@ -180,6 +180,8 @@ pub struct Message {
     pub reset_proof: Option<[u8; TOKEN_LEN]>,
     /// Cookie that proves the address of a SYN's sender.
     pub cookie: Option<[u8; TOKEN_LEN]>,
+    /// Source of the packet that is answered.
+    pub observed: Option<RemoteAddr>,
 }
 
 /// What [`Message::emit`] wrote.
@@ -221,6 +223,7 @@ impl Message {
             probe: None,
             reset_proof: None,
             cookie: None,
+            observed: None,
         }
     }
 
@@ -295,6 +298,9 @@ impl Message {
         }
         if let Some(echo) = &self.echo {
             out.option(OPT_ECHO, &[echo])?;
+        }
+        if let Some(at) = &self.observed {
+            out.remote(OPT_OBSERVED, at)?;
         }
         if let Some(probe) = &self.probe {
             out.option(OPT_PROBE, &[&probe.to_bytes()])?;

@@ -33,6 +33,8 @@ pub const OPT_VERSIONS: u8 = 0x0a;
 pub const OPT_RECORD: u8 = 0x0b;
 /// Challenge of the RSYN that is answered, 16 bytes.
 pub const OPT_ECHO: u8 = 0x0c;
+/// Source of the packet that is answered, encoded as a preferred address.
+pub const OPT_OBSERVED: u8 = 0x14;
 /// What a ping probes: flags, reserved byte, 4-byte number.
 pub const OPT_PROBE: u8 = 0x16;
 /// Flags of a flow and the number of the request that carries them: 1 byte and 8.

@@ -290,4 +290,22 @@ pub const MUTANTS: &[Mutant] = &[
         target: "probing",
         test: "a_preferred_path_is_taken_back_when_it_has_been_good_for_a_while",
     },
+    Mutant {
+        name: "a new source is believed while the old one answers",
+        rule: "R16",
+        file: "rebind.rs",
+        from: "if self.path.same_remote(path) && self.path.local == path.local {",
+        to: "if self.path.same_remote(path) && self.path.local != path.local {",
+        target: "rebinding",
+        test: "who_forwards_packets_does_not_become_the_peer",
+    },
+    Mutant {
+        name: "a new source is asked without a limit",
+        rule: "R16",
+        file: "rebind.rs",
+        from: "if total > stray.received.saturating_mul(AMPLIFICATION) {",
+        to: "if total > u32::MAX - 1 {",
+        target: "rebinding",
+        test: "a_spoofed_source_gets_three_times_what_came_from_it",
+    },
 ];

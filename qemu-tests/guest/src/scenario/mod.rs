@@ -16,8 +16,10 @@ mod flood;
 mod flows;
 mod lifecycle;
 mod moves;
+mod nat;
 mod netlink;
 mod outages;
+mod path_state;
 mod permission;
 mod roaming;
 mod sockets;
@@ -33,6 +35,8 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     failover::TABLE,
     outages::TABLE,
     flows::TABLE,
+    nat::TABLE,
+    path_state::TABLE,
     connections::TABLE,
     permission::TABLE,
     netlink::TABLE,

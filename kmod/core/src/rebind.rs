@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! NATs (protocol.md §7.4, §7.9): a peer whose NAT has given it another address or port without
+//! anybody's announcing it, and our own address as the peer sees it.
+//!
+//! R16: an unannounced source becomes the peer's address, for the version that is proven already,
+//! if it has returned a challenge that was sent there and the address on record has not returned
+//! the one that was sent to it at the same time. So who only copies or forwards packets gains
+//! nothing as long as the address on record works.
+
+use super::address::{Encap, Path, RemoteAddr, RxInfo};
+use super::connection::{Connection, Transmit};
+use super::event::{Event, FlowIndex, PathChange};
+use super::flow::{Flow, LocalHalf};
+use super::host::Host;
+use super::settings::AMPLIFICATION;
+use super::shared::Shared;
+use super::time::{earliest, Duration, Instant};
+use super::timer::{Retry, Rtt};
+use super::wire::{Message, ProbeMark};
+
+/// Challenges to one source before it is given up.
+const TRIES: u8 = 3;
+/// How long no other source is looked at after one was given up.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// When a source that was never decided on makes room for another.
+const STALE: Duration = Duration::from_secs(10);
+
+/// A source of the peer's packets that nobody has announced. A connection looks at one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stray {
+    flow: FlowIndex,
+    /// The path back to it.
+    path: Path,
+    serial: u32,
+    retry: Retry,
+    /// When it is decided, if the source has answered by then.
+    verdict: Instant,
+    proven: bool,
+    /// The challenge of this try is still to be sent along the path in use.
+    ask_old: bool,
+    /// Bytes received from it and sent to it.
+    received: u32,
+    sent: u32,
+}
+
+/// What a flow knows of NATs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Nat {
+    /// Before this no stray source is looked at.
+    not_before: Instant,
+    /// Our address as the peer sees it, if a NAT has changed it.
+    pub(super) observed: Option<RemoteAddr>,
+}
+
+impl Nat {
+    pub(super) const NONE: Self = Self {
+        not_before: Instant(0),
+        observed: None,
+    };
+}
+
+impl Connection {
+    /// Data of a flow has come from elsewhere than the address on record: `rx` says from where,
+    /// `len` is the length of the ECCP packet. It need not be called for every packet.
+    pub fn handle_stray(&mut self, host: &dyn Host, flow: FlowIndex, rx: &RxInfo, len: usize) {
+        if let Some(flow) = self.flows.get_mut(usize::from(flow.0)) {
+            flow.suspect_rebinding(&mut self.shared, host.now(), rx, len);
+        }
+    }
+}
+
+impl Flow {
+    /// Our address as the peer sees it, if a NAT has changed it.
+    #[must_use]
+    pub const fn observed(&self) -> Option<&RemoteAddr> {
+        self.nat.observed.as_ref()
+    }
+
+    /// Takes in what the peer says of the source of a packet of ours that it answers.
+    pub(super) fn note_observed(&mut self, rx: &RxInfo, message: &Message) {
+        let Some(seen) = message.observed else {
+            return;
+        };
+        let by_udp = rx.encap == Encap::Udp && seen.port != 0;
+        let changed = seen.addr != rx.local || (by_udp && seen.port != rx.local_port);
+        self.nat.observed = Some(seen).filter(|_| changed);
+    }
+
+    /// A ping along what its sender takes for the path in use.
+    pub(super) fn hear_ping(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        rx: &RxInfo,
+        message: &Message,
+        len: usize,
+    ) {
+        // One of an older version says nothing about where the peer is now.
+        let in_use = message.probe.is_some_and(|mark| !mark.other);
+        if in_use && message.version == self.newest {
+            self.suspect_rebinding(shared, now, rx, len);
+        }
+    }
+
+    fn suspect_rebinding(&mut self, shared: &mut Shared, now: Instant, rx: &RxInfo, len: usize) {
+        let path = rx.reply_path();
+        let like_ours = path.local == self.path.local && path.encap == self.path.encap;
+        let settled = self.local == LocalHalf::Settled && !self.peer_is_moving();
+        if !like_ours || !settled || self.data_path().is_none() || path.same_remote(&self.path) {
+            return;
+        }
+        let bytes = u32::try_from(len).unwrap_or(u32::MAX);
+        if let Some(stray) = &mut shared.stray {
+            let stale = now >= stray.verdict.after(STALE);
+            if stray.flow == self.index && stray.path.same_remote(&path) {
+                stray.received = stray.received.saturating_add(bytes);
+            }
+            if !stale {
+                return;
+            }
+        }
+        if now < self.nat.not_before {
+            return;
+        }
+        let gap = self.rtt.retry().0.saturating_mul(2);
+        shared.stray = Some(Stray {
+            flow: self.index,
+            path,
+            serial: self.probe.next_serial(),
+            retry: Retry::starting(now),
+            verdict: now.after(Duration(gap)),
+            proven: false,
+            ask_old: false,
+            received: bytes,
+            sent: 0,
+        });
+        shared.counters.strays = shared.counters.strays.saturating_add(1);
+    }
+
+    /// A PONG to challenge number `serial`, by `path`. False if there is no such challenge.
+    pub(super) fn handle_stray_pong(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        path: &Path,
+        answers: impl Fn(u32) -> bool,
+    ) -> bool {
+        let Some(mut stray) = self.stray(shared).filter(|stray| answers(stray.serial)) else {
+            return false;
+        };
+        if self.path.same_remote(path) && self.path.local == path.local {
+            // R16: the address on record works.
+            shared.counters.rebindings_refused =
+                shared.counters.rebindings_refused.saturating_add(1);
+            shared.emit(Event::RebindingRefused { flow: self.index });
+            self.forget_stray(shared, now);
+        } else {
+            stray.proven |= stray.path.same_remote(path);
+            shared.stray = Some(stray);
+            self.expire_stray(shared, now);
+        }
+        true
+    }
+
+    fn stray(&self, shared: &Shared) -> Option<Stray> {
+        shared.stray.filter(|stray| stray.flow == self.index)
+    }
+
+    fn forget_stray(&mut self, shared: &mut Shared, now: Instant) {
+        shared.stray = None;
+        self.nat.not_before = now.after(PAUSE);
+    }
+
+    /// A move of either end is done. Packets that were on their way along the old path do not
+    /// mean anything.
+    pub(super) fn settle_strays(&mut self, shared: &mut Shared, now: Instant) {
+        if self.stray(shared).is_some() {
+            shared.stray = None;
+        }
+        let gap = self.rtt.retry().0.saturating_mul(4);
+        self.nat.not_before = now.after(Duration(gap));
+    }
+
+    pub(super) fn expire_stray(&mut self, shared: &mut Shared, now: Instant) {
+        let Some(stray) = self.stray(shared) else {
+            return;
+        };
+        if self.local != LocalHalf::Settled || self.peer_is_moving() {
+            shared.stray = None;
+        } else if stray.proven && stray.verdict <= now {
+            self.rebind(shared, now, &stray.path);
+        } else if !stray.proven && stray.retry.tries >= TRIES && stray.retry.is_due(now) {
+            self.forget_stray(shared, now);
+        }
+    }
+
+    /// R16: the peer is at the far end of `to` now.
+    fn rebind(&mut self, shared: &mut Shared, now: Instant, to: &Path) {
+        let old = self.data_path();
+        let same_host = self.path.remote == to.remote;
+        self.path = Path {
+            remote: to.remote,
+            remote_port: to.remote_port,
+            ..self.path
+        };
+        if !same_host {
+            self.rtt = Rtt::UNKNOWN;
+        }
+        shared.counters.rebindings = shared.counters.rebindings.saturating_add(1);
+        self.settle_doubt(shared, now, old);
+        self.note_path(shared, old, PathChange::PeerRebound);
+    }
+
+    pub(super) fn stray_timeout(&self, shared: &Shared) -> Option<Instant> {
+        let stray = self.stray(shared)?;
+        let verdict = Some(stray.verdict).filter(|_| stray.proven);
+        earliest(verdict, stray.retry.next)
+    }
+
+    /// The challenges, to the new source and along the path in use.
+    pub(super) fn poll_stray(
+        &mut self,
+        shared: &mut Shared,
+        host: &mut dyn Host,
+        now: Instant,
+        buf: &mut [u8],
+    ) -> Option<Transmit> {
+        let mut stray = self.stray(shared)?;
+        let mark = ProbeMark {
+            trouble: false,
+            other: true,
+            serial: stray.serial,
+        };
+        if stray.ask_old {
+            stray.ask_old = false;
+            shared.stray = Some(stray);
+            let path = self.data_path()?;
+            return self.send_probe(shared, host, mark, &path, buf);
+        }
+        if !stray.retry.is_due(now) || stray.retry.tries >= TRIES {
+            return None;
+        }
+        stray.retry.tried(now, self.rtt.retry(), host);
+        stray.ask_old = true;
+        shared.stray = Some(stray);
+        let sent = self.send_probe(shared, host, mark, &stray.path, buf);
+        let len = sent.map_or(0, |sent| u32::try_from(sent.len).unwrap_or(u32::MAX));
+        let total = stray.sent.saturating_add(len);
+        if total > stray.received.saturating_mul(AMPLIFICATION) {
+            let limited = &mut shared.counters.amplification_limited;
+            *limited = limited.saturating_add(1);
+            return self.poll_stray(shared, host, now, buf);
+        }
+        stray.sent = total;
+        shared.stray = Some(stray);
+        sent
+    }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! NATs: a client behind one that forgets its bindings, and somebody who only looks like one (R16).
+
+use eccp_core::address::{Encap, IpAddr128, LocalAddress};
+use eccp_core::event::{Event, PathChange};
+use eccp_core::settings::{Encapsulation, Settings};
+use eccp_core::sim::{Faults, Nat, Node, Rng, World, FLOW};
+use eccp_core::time::Duration;
+
+const CLIENT: usize = 0;
+const SERVER: usize = 1;
+const OUTSIDE: IpAddr128 = IpAddr128::from_v4([203, 0, 113, 1]);
+
+fn addr(host: usize, n: u8) -> LocalAddress {
+    LocalAddress {
+        addr: IpAddr128::from_v4([10, host as u8 + 1, n, 1]),
+        ifindex: u32::from(n),
+        flags: 0,
+        priority: 0,
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        encapsulation: Encapsulation::Auto,
+        ..Settings::DEFAULT
+    }
+}
+
+/// A client behind a NAT, which lets only UDP pass, and a server with a public address.
+fn world(settings: Settings) -> World {
+    let nodes = [
+        Node::new(1, settings, vec![addr(CLIENT, 1)]),
+        Node::new(2, settings, vec![addr(SERVER, 1)]),
+    ];
+    let faults = Faults {
+        blocks_native: true,
+        ..Faults::NONE
+    };
+    let mut world = World::new(3, nodes, faults);
+    world.nat = Some(Nat::new(OUTSIDE, vec![addr(CLIENT, 1).addr]));
+    world.connect();
+    run(&mut world, 2_000);
+    world
+}
+
+/// A connection without NATs.
+fn plain_world() -> World {
+    let settings = Settings {
+        encapsulation: Encapsulation::Native,
+        ..Settings::DEFAULT
+    };
+    let nodes = [
+        Node::new(1, settings, vec![addr(CLIENT, 1)]),
+        Node::new(2, settings, vec![addr(SERVER, 1)]),
+    ];
+    let mut world = World::new(3, nodes, Faults::NONE);
+    world.connect();
+    run(&mut world, 2_000);
+    world
+}
+
+fn run(world: &mut World, millis: u64) {
+    world
+        .run_for(Duration::from_millis(millis))
+        .expect("no broken invariant");
+}
+
+fn port_at_server(world: &World) -> u16 {
+    let path = world.nodes[SERVER].conn.data_path(FLOW).expect("a path");
+    path.remote_port
+}
+
+fn rebindings(world: &World) -> u64 {
+    world.nodes[SERVER].conn.counters().rebindings
+}
+
+/// Whether data of both hosts arrives within a while.
+fn flows(world: &mut World, millis: u64) -> bool {
+    world.data_every = Some(Duration::from_millis(50));
+    run(world, millis);
+    let before = [CLIENT, SERVER].map(|host| world.nodes[host].data_received);
+    run(world, 500);
+    let after = [CLIENT, SERVER].map(|host| world.nodes[host].data_received);
+    world.data_every = None;
+    before
+        .iter()
+        .zip(after)
+        .all(|(before, after)| after > *before)
+}
+
+#[test]
+fn a_path_through_a_nat_is_found_and_both_ends_know() {
+    let mut world = world(settings());
+    let path = world.nodes[SERVER].conn.data_path(FLOW).unwrap();
+    assert_eq!((path.encap, path.remote), (Encap::Udp, OUTSIDE));
+    let observed = world.nodes[CLIENT].conn.flow(FLOW).unwrap().observed();
+    assert_eq!(observed.map(|seen| seen.addr), Some(OUTSIDE));
+    assert_eq!(
+        world.nodes[SERVER].conn.flow(FLOW).unwrap().observed(),
+        None
+    );
+    assert!(flows(&mut world, 0));
+}
+
+#[test]
+fn without_a_nat_none_is_seen_and_nothing_is_kept_alive() {
+    let mut world = plain_world();
+    let client = &world.nodes[CLIENT].conn;
+    assert_eq!(client.flow(FLOW).unwrap().observed(), None);
+    let sent = client.counters().sent;
+    run(&mut world, 300_000);
+    assert_eq!(world.nodes[CLIENT].conn.counters().sent, sent);
+}
+
+#[test]
+fn a_nat_is_kept_alive_by_who_is_behind_it() {
+    let mut world = world(settings());
+    let before = [CLIENT, SERVER].map(|host| world.nodes[host].conn.counters().probes);
+    run(&mut world, 101_000);
+    let after = [CLIENT, SERVER].map(|host| world.nodes[host].conn.counters().probes);
+    assert!((4..=5).contains(&(after[CLIENT] - before[CLIENT])));
+    assert_eq!(after[SERVER], before[SERVER]);
+}
+
+#[test]
+fn a_new_binding_is_proven_and_followed() {
+    let mut world = world(settings());
+    let old = port_at_server(&world);
+    world.nat.as_mut().unwrap().flush();
+    assert!(flows(&mut world, 500));
+    assert_ne!(port_at_server(&world), old);
+    assert_eq!(rebindings(&world), 1);
+    let seen = world.event_at(SERVER, |event| {
+        matches!(
+            event,
+            Event::PathChanged {
+                why: PathChange::PeerRebound,
+                ..
+            }
+        )
+    });
+    assert!(seen.is_some());
+}
+
+/// The versions of both ends stay: it is the same address, seen from elsewhere.
+#[test]
+fn a_rebinding_has_no_version() {
+    let mut world = world(settings());
+    world.nat.as_mut().unwrap().flush();
+    assert!(flows(&mut world, 500));
+    for node in &world.nodes {
+        let flow = node.conn.flow(FLOW).unwrap();
+        assert_eq!(
+            (flow.version(), flow.newest(), flow.validated()),
+            (0, 0, Some(0))
+        );
+    }
+}
+
+/// Nobody sends anything but the keepalives of the client.
+#[test]
+fn an_idle_connection_is_found_by_its_keepalive() {
+    let mut world = world(settings());
+    let old = port_at_server(&world);
+    world.nat.as_mut().unwrap().flush();
+    run(&mut world, 26_000);
+    assert_ne!(port_at_server(&world), old);
+}
+
+/// The client moves through the same NAT, which then forgets the new path, too.
+#[test]
+fn a_move_and_a_rebinding_after_it() {
+    let mut world = world(settings());
+    let second = addr(CLIENT, 2);
+    world.nat.as_mut().unwrap().inside.push(second.addr);
+    world.set_addresses(CLIENT, vec![second]);
+    assert!(flows(&mut world, 1_000));
+    let old = port_at_server(&world);
+    world.nat.as_mut().unwrap().flush();
+    assert!(flows(&mut world, 1_000));
+    assert_ne!(port_at_server(&world), old);
+    assert_eq!(rebindings(&world), 1);
+}
+
+/// Somebody on the way copies data under an address of its own and forwards both ways: it does
+/// return the challenge, and so does the address on record.
+#[test]
+fn who_forwards_packets_does_not_become_the_peer() {
+    let mut world = plain_world();
+    world.relay = Some(IpAddr128::from_v4([198, 51, 100, 66]));
+    for _ in 0..10 {
+        assert!(flows(&mut world, 1_000));
+        let path = world.nodes[SERVER].conn.data_path(FLOW).unwrap();
+        assert_eq!(path.remote, addr(CLIENT, 1).addr);
+    }
+    let counters = world.nodes[SERVER].conn.counters();
+    assert_eq!(counters.rebindings, 0);
+    assert!(counters.rebindings_refused >= 5, "{counters:?}");
+}
+
+/// Data alone, without the peer behind it, makes no more of us than its own share.
+#[test]
+fn a_spoofed_source_gets_three_times_what_came_from_it() {
+    let mut world = plain_world();
+    world.data_every = Some(Duration::from_millis(100));
+    world.captured = Some(Vec::new());
+    run(&mut world, 200);
+    let captured = world.captured.take().unwrap();
+    let data = captured
+        .iter()
+        .find(|p| p.path.local == addr(CLIENT, 1).addr)
+        .unwrap()
+        .clone();
+    world.data_every = None;
+    let segment = [data.bytes.as_slice(), &[0; 32]].concat();
+    let victim = IpAddr128::from_v4([198, 51, 100, 66]);
+    world.captured = Some(Vec::new());
+    let copies = 200;
+    for _ in 0..copies {
+        world.inject(victim, data.path.remote, &segment);
+        run(&mut world, 20);
+    }
+    let captured = world.captured.take().unwrap();
+    let bytes = |from: bool| -> usize {
+        let of = captured.iter().filter(|p| match from {
+            true => p.path.local == victim,
+            false => p.path.remote == victim,
+        });
+        of.map(|p| p.bytes.len()).sum()
+    };
+    assert!(
+        bytes(false) <= 3 * bytes(true),
+        "{} for {}",
+        bytes(false),
+        bytes(true)
+    );
+    assert!(bytes(false) > 0);
+    assert_eq!(rebindings(&world), 0);
+}
+
+#[test]
+fn data_that_a_move_left_behind_means_nothing() {
+    let mut world = plain_world();
+    world.nodes[CLIENT].addresses.push(addr(CLIENT, 2));
+    world.data_every = Some(Duration::from_millis(10));
+    world.faults.jitter = Duration::from_millis(30);
+    for n in [2, 1, 2, 1] {
+        let set = vec![addr(CLIENT, n), addr(CLIENT, 3 - n)];
+        world.set_addresses(CLIENT, set);
+        let now = world.now;
+        let node = &mut world.nodes[CLIENT];
+        node.host.now = now;
+        let to = addr(CLIENT, n);
+        let command = eccp_core::event::Command::Move { flow: FLOW, to };
+        let _there_already = node.conn.handle_command(&mut node.host, command);
+        world.flush();
+        run(&mut world, 2_000);
+        let path = world.nodes[SERVER].conn.data_path(FLOW).unwrap();
+        assert_eq!(path.remote, addr(CLIENT, n).addr);
+    }
+    assert_eq!(world.nodes[SERVER].conn.counters().strays, 0);
+}
+
+/// A NAT that forgets at random moments under loss, both ends sending.
+#[test]
+fn a_forgetful_nat_under_loss() {
+    let seeds = match std::env::var("ECCP_SIM_SEED") {
+        Ok(seed) => {
+            let seed = seed.parse().expect("ECCP_SIM_SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => 0..100,
+    };
+    for seed in seeds {
+        let mut rng = Rng::new(seed);
+        let mut world = world(settings());
+        world.faults.loss = rng.below(200);
+        world.faults.jitter = Duration(rng.below(40_000));
+        world.data_every = Some(Duration::from_millis(100));
+        for _ in 0..3 + rng.below(5) {
+            let pause = rng.below(3_000);
+            world
+                .run_for(Duration::from_millis(pause))
+                .unwrap_or_else(|why| panic!("ECCP_SIM_SEED={seed}: {why}"));
+            world.nat.as_mut().unwrap().flush();
+        }
+        world.faults.loss = 0;
+        assert!(
+            flows(&mut world, 5_000),
+            "ECCP_SIM_SEED={seed}: {:?}",
+            world.nodes[SERVER].conn.flow(FLOW)
+        );
+    }
+}

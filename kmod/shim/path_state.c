@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What TCP has learnt of a path: window, round-trip times, packet size. It is
+ * the path's and not the connection's (protocol.md section 7.12).
+ */
+#include <linux/win_minmax.h>
+
+#include "internal.h"
+
+/* How long what was learnt of a path is believed after the flow has left it. */
+#define SHIM_STATE_LIFE (60 * HZ)
+
+static bool shim_is_state_of(const struct shim_path_state *state, const struct shim_path *path)
+{
+	return state->left && !memcmp(state->local, path->local, 16) && !memcmp(state->remote, path->remote, 16);
+}
+
+/* The flow leaves its path. Called with the socket locked. */
+void shim_path_remember(struct sock *sk, struct shim_flow *flow)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct shim_path_state *state = NULL;
+	int i;
+
+	if (!flow->path.usable || !tp->srtt_us)
+		return;
+	for (i = 0; i < SHIM_STATES; i++) {
+		struct shim_path_state *s = &flow->states[i];
+
+		if (shim_is_state_of(s, &flow->path)) {
+			state = s;
+			break;
+		}
+		if (!state || !s->left || (state->left && time_before(s->left, state->left)))
+			state = s;
+	}
+	memcpy(state->local, flow->path.local, 16);
+	memcpy(state->remote, flow->path.remote, 16);
+	state->left = jiffies ?: 1;
+	state->cwnd = tcp_snd_cwnd(tp);
+	/* While losses are repaired, the window is smaller than what the path is held to carry. */
+	if (inet_csk(sk)->icsk_ca_state >= TCP_CA_CWR && tp->snd_ssthresh < TCP_INFINITE_SSTHRESH)
+		state->cwnd = max(state->cwnd, tp->snd_ssthresh);
+	state->ssthresh = tp->snd_ssthresh;
+	state->srtt_us = tp->srtt_us;
+	state->mdev_us = tp->mdev_us;
+	state->mdev_max_us = tp->mdev_max_us;
+	state->rttvar_us = tp->rttvar_us;
+	state->mss_clamp = tp->rx_opt.mss_clamp;
+}
+
+/*
+ * The flow is on its path anew: what was learnt of it within a minute holds
+ * again, and otherwise nothing is known. Called with the socket locked.
+ */
+void shim_path_recall(struct sock *sk, struct shim_flow *flow)
+{
+	const struct shim_path_state *state = NULL;
+	struct tcp_sock *tp = tcp_sk(sk);
+	int i;
+
+	for (i = 0; i < SHIM_STATES; i++)
+		if (shim_is_state_of(&flow->states[i], &flow->path) &&
+		    time_before(jiffies, flow->states[i].left + SHIM_STATE_LIFE))
+			state = &flow->states[i];
+	minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U);
+	if (state) {
+		tcp_snd_cwnd_set(tp, state->cwnd);
+		tp->snd_ssthresh = state->ssthresh;
+		tp->srtt_us = state->srtt_us;
+		tp->mdev_us = state->mdev_us;
+		tp->mdev_max_us = state->mdev_max_us;
+		tp->rttvar_us = state->rttvar_us;
+		tp->rx_opt.mss_clamp = state->mss_clamp;
+	} else {
+		tcp_snd_cwnd_set(tp, min_t(u32, tcp_snd_cwnd(tp), TCP_INIT_CWND));
+		tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
+		tp->srtt_us = 0;
+		tp->mdev_us = jiffies_to_usecs(TCP_TIMEOUT_INIT);
+		tp->rx_opt.mss_clamp = flow->mss_clamp;
+	}
+	flow->restart_cwnd = 0;
+	if (!tp->packets_out)
+		return;
+	/*
+	 * What is under way counts as lost with the old path, and the timer that repeats it must not
+	 * take the window of the new one away: as if that loss had been answered already.
+	 */
+	flow->restart_cwnd = state ? max(state->cwnd, 2U) : TCP_INIT_CWND;
+	if (state)
+		tp->snd_ssthresh = min(max(state->cwnd, 2U), state->ssthresh);
+	tp->high_seq = tp->snd_nxt;
+	tp->undo_marker = 0;
+	inet_csk(sk)->icsk_ca_state = TCP_CA_Loss;
+	inet_csk(sk)->icsk_retransmits = 1;
+}
+
+/*
+ * Small packets pass and large ones do not, and nobody says so: tries the next
+ * smaller size. Returns the new path MTU, or 0 if there is none smaller.
+ */
+u32 shim_path_shrink(struct shim_flow *flow)
+{
+	static const u16 sizes[] = { 1400, IPV6_MIN_MTU, 576 };
+	struct sock *sk = flow->inner->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 mtu = 0;
+	int i;
+
+	lock_sock(sk);
+	for (i = 0; i < ARRAY_SIZE(sizes) && !mtu; i++) {
+		u16 clamp = sizes[i] - sizeof(struct iphdr) - sizeof(struct tcphdr);
+
+		if (flow->path.v6 && sizes[i] < IPV6_MIN_MTU)
+			break;
+		/* The clamp counts plain headers; TCP takes what the flow adds off behind it. */
+		if (clamp < tp->rx_opt.mss_clamp && sizes[i] < inet_csk(sk)->icsk_pmtu_cookie) {
+			tp->rx_opt.mss_clamp = clamp;
+			mtu = sizes[i];
+		}
+	}
+	if (mtu && flow->path.usable && sk->sk_state != TCP_CLOSE) {
+		inet_csk(sk)->icsk_pmtu_cookie = 0; /* the next segment is measured anew */
+		shim_tcp_resend(sk);
+	}
+	release_sock(sk);
+	return mtu;
+}
