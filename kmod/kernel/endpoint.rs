@@ -358,6 +358,9 @@ impl Endpoint {
 
     /// How long its user waits for an answer; `None` if the user has not said.
     pub(crate) fn user_timeout(&self) -> Option<Duration> {
+        if self.datagrams {
+            return None;
+        }
         // SAFETY: adopted, so there is an inner socket.
         user_timeout(unsafe {
             sys::shim_tcp_user_timeout(sys::shim_tcp_socket(self.as_ptr()))
@@ -470,6 +473,10 @@ impl Endpoint {
     /// Tries smaller packets; their size with the IP header, or `None` if there are none smaller.
     /// Only while the endpoint is adopted.
     pub(crate) fn shrink(&self) -> Option<u32> {
+        if self.datagrams {
+            // Whoever sends datagrams chooses their size.
+            return None;
+        }
         // SAFETY: adopted, so there is an inner socket.
         match unsafe { sys::shim_path_shrink(self.as_ptr()) } {
             0 => None,
