@@ -13,7 +13,7 @@ use super::host::Host;
 use super::settings::Policy;
 use super::shared::{rank, Shared};
 use super::time::Instant;
-use super::wire::{FlowFlags, Message, FLOW_ACTIVE, FLOW_BACKUP};
+use super::wire::{FlowFlags, Message, FLOW_ACTIVE, FLOW_BACKUP, FLOW_LOST};
 
 /// How good a flow is for data; the lower the better.
 type Grade = (bool, (bool, bool, u8));
@@ -24,6 +24,8 @@ pub(super) struct Carrier {
     pub(super) flow: FlowIndex,
     /// Somebody asked for this flow: only the loss of its path ends that.
     pinned: bool,
+    /// This end took it because it had lost the one before.
+    lost: bool,
     /// When data goes back to a better flow.
     pub(super) prefer_at: Option<Instant>,
     /// Newest request of the peer that was obeyed.
@@ -34,6 +36,7 @@ impl Carrier {
     pub(super) const FIRST: Self = Self {
         flow: FlowIndex(0),
         pinned: false,
+        lost: false,
         prefer_at: None,
         obeyed: 0,
     };
@@ -125,6 +128,7 @@ impl Connection {
         let now = host.now();
         let shared = &mut self.shared;
         shared.take_carrier(index, why);
+        shared.carrier.lost = why == CarrierChange::PathLost;
         let number = shared.joins.next_request();
         for flow in &mut self.flows {
             flow.ping.request = 0;
@@ -149,19 +153,24 @@ impl Flow {
     }
 
     /// What a PING of this flow says about it.
-    pub(super) fn said(&self) -> Option<FlowFlags> {
+    pub(super) fn said(&self, shared: &Shared) -> Option<FlowFlags> {
         let backup = match self.backup {
             true => FLOW_BACKUP,
             false => 0,
         };
+        let lost = match shared.carrier.lost {
+            true => FLOW_LOST,
+            false => 0,
+        };
         Some(FlowFlags {
-            flags: FLOW_ACTIVE | backup,
+            flags: FLOW_ACTIVE | backup | lost,
             number: self.ping.request,
         })
         .filter(|said| said.number != 0)
     }
 
-    /// The peer sends its data along this flow and asks for ours. Old requests are ignored.
+    /// The peer sends its data along this flow and asks for ours. Old requests are ignored. If it
+    /// has only lost another flow, our policy may go back to that one when it recovers.
     pub(super) fn obey(&self, shared: &mut Shared, message: &Message) {
         let Some(said) = message.flow_flags else {
             return;
@@ -171,7 +180,7 @@ impl Flow {
         if asks && open && self.data_path().is_some() {
             shared.carrier.obeyed = said.number;
             shared.take_carrier(self.index, CarrierChange::Peer);
-            shared.carrier.pinned = true;
+            shared.carrier.pinned = said.flags & FLOW_LOST == 0;
         }
     }
 }

@@ -285,7 +285,7 @@ impl Flow {
         let mut ping = self.message(shared, PacketType::Ping, self.version);
         ping.token = Some(self.ping.token);
         ping.ilist = Some(shared.ilist()).filter(|_| self.ping.ilist != 0);
-        ping.flow_flags = self.said();
+        ping.flow_flags = self.said(shared);
         self.send(shared, host, &ping, &path, None, buf)
     }
 

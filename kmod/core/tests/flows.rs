@@ -10,7 +10,7 @@ use eccp_core::flow::FlowState;
 use eccp_core::settings::{Policy, Settings};
 use eccp_core::time::Duration;
 use eccp_core::wire::PacketType::{Ack, Nack, Ping, Rst, Rsyn, Syn, SynAck};
-use eccp_core::wire::{Reason, FLOW_ACTIVE, FLOW_BACKUP};
+use eccp_core::wire::{Reason, FLOW_ACTIVE, FLOW_BACKUP, FLOW_LOST};
 use pair::{addr, addr6, from, settings, Pair, CLIENT, FLOW, SECOND, SERVER};
 
 fn backup(address: LocalAddress) -> LocalAddress {
@@ -366,7 +366,8 @@ fn data_takes_the_other_flow_at_once_when_an_address_is_lost() {
     assert_eq!(pair.state_of(CLIENT, FLOW), FlowState::NoAddress);
     let sent = pair.sent(CLIENT);
     let ping = sent.iter().find(|s| s.kind() == Ping).expect("a PING");
-    assert_eq!(ping.message().flow_flags.unwrap().flags, FLOW_ACTIVE);
+    let flags = FLOW_ACTIVE | FLOW_LOST;
+    assert_eq!(ping.message().flow_flags.unwrap().flags, flags);
     assert_eq!(ping.path.local, addr(CLIENT, 2).addr);
     pair.give(SERVER, ping).unwrap();
     assert_eq!(pair.carrier(SERVER), Some((SECOND, addr(CLIENT, 2).addr)));

@@ -57,11 +57,13 @@ const ENTRY_HEAD: usize = 6;
 pub const FLOW_BACKUP: u8 = 1;
 /// Flag of a flow: its sender sends data along it from now on, and asks for the peer's there.
 pub const FLOW_ACTIVE: u8 = 2;
+/// Flag of an active flow: its sender has lost the one that was active before.
+pub const FLOW_LOST: u8 = 4;
 
 /// What the sender says about a flow. Unknown flags are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowFlags {
-    /// [`FLOW_BACKUP`], [`FLOW_ACTIVE`].
+    /// [`FLOW_BACKUP`], [`FLOW_ACTIVE`], [`FLOW_LOST`].
     pub flags: u8,
     /// Grows with each request of the sender on the connection, so that an old one can be told.
     pub number: u64,
