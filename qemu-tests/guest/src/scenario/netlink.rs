@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
 use eccp_netlink::connection::ConnectionAttribute;
 use eccp_netlink::flow::{FlowAttribute, MoveAttribute};
 use eccp_netlink::settings::SettingsAttribute;
-use eccp_netlink::{Attributes, Client, Command, Encap, Error, Message, Reason};
+use eccp_netlink::{Attributes, Client, Command, Encap, Error, FlowState, Message, Reason};
 use netlink_packet_core::{DefaultNla, NLM_F_DUMP};
 
 use crate::control::Control;
@@ -275,7 +275,14 @@ fn hostile(stage: &Stage) -> Result<()> {
     let mut control = Control::open(&wire.client)?;
     let client = control.client();
     let settings = client.settings()?;
-    let before = info(&pair.client)?;
+    // The news of a link that has just been laid may still be on its way.
+    let mut before = info(&pair.client)?;
+    let limit = Instant::now() + stage.patience(Duration::from_secs(5));
+    while before.state != FlowState::Established {
+        ensure!(Instant::now() < limit, "not settled: {before:?}");
+        std::thread::sleep(Duration::from_millis(50));
+        before = info(&pair.client)?;
+    }
     let mut random = stage.random().fork("hostile requests");
     let (mut answered, mut refused) = (0u64, 0u64);
     for _ in 0..HOSTILE {
