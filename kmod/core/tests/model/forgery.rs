@@ -158,20 +158,14 @@ pub const FORGERIES: &[Forgery] = &[
             let first = records
                 .iter()
                 .find(|r| r.event == Event::Sent && r.kind == "RSYN-ACK");
-            let Some(mut old) = first.cloned() else {
+            let Some(old) = first.cloned() else {
                 return false;
             };
             let newer = records.iter().rposition(|r| {
                 let heard = r.event == Event::Received && r.kind == "RSYN";
                 heard && r.host == old.host && r.version > old.version
             });
-            newer.is_some_and(|at| {
-                old.time = records[at].time + 1;
-                let next = records[at..].iter().position(|r| r.time >= old.time);
-                let place = next.map_or(records.len(), |after| at + after);
-                records.insert(place, old);
-                true
-            })
+            newer.is_some_and(|at| repeat_after(records, at, old))
         },
     },
     Forgery {
@@ -182,20 +176,14 @@ pub const FORGERIES: &[Forgery] = &[
             let first = records
                 .iter()
                 .find(|r| r.event == Event::Sent && r.kind == "ACK" && r.version > Some(0));
-            let Some(mut old) = first.cloned() else {
+            let Some(old) = first.cloned() else {
                 return false;
             };
             let newer = records.iter().rposition(|r| {
                 let moved = r.event == Event::Sent && r.kind == "RSYN";
                 moved && r.host == old.host && r.version > old.version
             });
-            newer.is_some_and(|at| {
-                old.time = records[at].time + 1;
-                let next = records[at..].iter().position(|r| r.time >= old.time);
-                let place = next.map_or(records.len(), |after| at + after);
-                records.insert(place, old);
-                true
-            })
+            newer.is_some_and(|at| repeat_after(records, at, old))
         },
     },
     Forgery {
@@ -218,6 +206,15 @@ pub const FORGERIES: &[Forgery] = &[
         },
     },
 ];
+
+/// Puts `old` in again, a moment after the record at `at`.
+fn repeat_after(records: &mut Vec<Record>, at: usize, mut old: Record) -> bool {
+    old.time = records[at].time + 1;
+    let next = records[at..].iter().position(|r| r.time >= old.time);
+    let place = next.map_or(records.len(), |after| at + after);
+    records.insert(place, old);
+    true
+}
 
 fn elsewhere() -> std::net::IpAddr {
     std::net::Ipv4Addr::new(192, 0, 2, 77).into()
