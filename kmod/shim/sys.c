@@ -90,7 +90,7 @@ void shim_work_after_readers(struct shim_work *work)
 	call_rcu(&work->rcu, shim_work_readers_gone);
 }
 
-/* Waits for all work that readers held up, and for all work planned for now. */
+/* Waits for all work that readers held up, and for all work that is due. */
 void shim_work_settle(void)
 {
 	rcu_barrier();
