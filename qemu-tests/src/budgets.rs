@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{Context, Result};
 use qemu_guest::budget::{Row, Sample, Way};
 use qemu_guest::plan::Task;
 use qemu_guest::report::Event;
@@ -95,30 +95,22 @@ impl Budgets {
             console: Console::File,
         };
         let mut samples = Vec::new();
-        let mut failure = None;
         let observe = |event| {
-            match event {
-                Event::Measure { value, .. } => {
-                    let sample: Sample = serde_json::from_value(value)?;
-                    if sample.way == Way::WireGuard {
-                        println!(
-                            "  {:<18} {:>3}",
-                            statistics::name(&sample.row),
-                            sample.repetition + 1
-                        );
-                    }
-                    samples.push(sample);
+            if let Event::Measure { value, .. } = event {
+                let sample: Sample = serde_json::from_value(value)?;
+                if sample.way == Way::WireGuard {
+                    println!(
+                        "  {:<18} {:>3}",
+                        statistics::name(&sample.row),
+                        sample.repetition + 1
+                    );
                 }
-                Event::Fail { message, .. } => failure = Some(message),
-                _ => {}
+                samples.push(sample);
             }
             Ok(())
         };
         let directory = &self.directory;
-        results::boot(&self.kernel, &image, directory, shape, PATIENCE, observe)?.wait()?;
-        match failure {
-            Some(message) => bail!("{message}\nconsole: {}", self.directory.display()),
-            None => Ok(samples),
-        }
+        results::run(&self.kernel, &image, directory, shape, PATIENCE, observe)?;
+        Ok(samples)
     }
 }

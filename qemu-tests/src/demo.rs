@@ -109,25 +109,16 @@ impl Demo {
             clock: Clock::Real,
             console: Console::File,
         };
-        let mut failure = None;
         let observe = |event| {
             match event {
                 Event::Boot { uptime, .. } => println!("  up after {uptime:.1} s"),
                 Event::Note { text, .. } => println!("  {text}"),
-                Event::Fail { message, .. } => failure = Some(message),
                 _ => {}
             }
             Ok(())
         };
         let directory = &self.directory;
-        results::boot(&self.kernel, &image, directory, shape, PATIENCE, observe)?.wait()?;
-        match failure {
-            Some(message) => bail!(
-                "{message}\nconsole and kernel log: {}",
-                self.directory.display()
-            ),
-            None => Ok(()),
-        }
+        results::run(&self.kernel, &image, directory, shape, PATIENCE, observe)
     }
 }
 

@@ -54,6 +54,34 @@ pub fn boot(
     }
 }
 
+/// As [`boot`], for a task that is one scenario: its failure is the error, and the machine is off
+/// afterwards.
+///
+/// # Errors
+/// As [`boot`], and when the scenario failed.
+pub fn run(
+    kernel: &Kernel,
+    image: &[u8],
+    directory: &Path,
+    shape: Shape,
+    patience: Duration,
+    mut observe: impl FnMut(Event) -> Result<()>,
+) -> Result<()> {
+    let mut failure = None;
+    let heed = |event| match event {
+        Event::Fail { message, .. } => {
+            failure = Some(message);
+            Ok(())
+        }
+        other => observe(other),
+    };
+    boot(kernel, image, directory, shape, patience, heed)?.wait()?;
+    match failure {
+        Some(message) => bail!("{message}\nconsole and kept files: {}", directory.display()),
+        None => Ok(()),
+    }
+}
+
 /// Follows `machine` until its report ends, handing every event to `observe`.
 ///
 /// # Errors
