@@ -3,10 +3,11 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
+use super::layout::Fields;
 use super::{ECCP_PATH_EVENTS, SOL_ECCP};
 use crate::constants::Reason;
 
@@ -104,30 +105,16 @@ pub struct PathEvent {
 impl PathEvent {
     /// Reads the bytes of `struct eccp_path_event`.
     pub fn from_bytes(bytes: &[u8; LEN]) -> Self {
-        let word = |at: usize| {
-            u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-        };
-        let long = |at: usize| {
-            let mut part = [0; 8];
-            part.copy_from_slice(&bytes[at..at + 8]);
-            u64::from_ne_bytes(part)
-        };
-        let address = |at: usize| {
-            let mut octets = [0; 16];
-            octets.copy_from_slice(&bytes[at..at + 16]);
-            Some(Ipv6Addr::from(octets).to_canonical()).filter(|address| !address.is_unspecified())
-        };
+        let fields = Fields(bytes);
         PathEvent {
-            kind: word(0).into(),
-            reason: Some(word(4))
-                .filter(|reason| *reason != 0)
-                .map(Reason::from),
-            flow_id: long(8),
-            version: long(16),
-            duration: Duration::from_micros(long(24)),
-            lost: word(32),
-            old: address(40),
-            new: address(56),
+            kind: fields.word(0).into(),
+            reason: fields.reason(4),
+            flow_id: fields.long(8),
+            version: fields.long(16),
+            duration: Duration::from_micros(fields.long(24)),
+            lost: fields.word(32),
+            old: fields.some_address(40),
+            new: fields.some_address(56),
         }
     }
 }

@@ -2,9 +2,10 @@
 //! The flows of a socket's connection: `struct eccp_flow_info` and the options that change them.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
+use super::layout::Fields;
 use super::options::{move_bytes, set};
 use super::{
     ECCP_FLOWS, ECCP_FLOW_ADD, ECCP_FLOW_MOVE, ECCP_FLOW_PREFER, ECCP_FLOW_REMOVE, ECCP_MAX_FLOWS,
@@ -73,23 +74,9 @@ pub struct SocketFlow {
 
 impl SocketFlow {
     fn from_bytes(bytes: &[u8; LEN]) -> Self {
-        let long = |index: usize| {
-            let mut part = [0; 8];
-            part.copy_from_slice(&bytes[8 * index..8 * index + 8]);
-            u64::from_ne_bytes(part)
-        };
-        let word = |index: usize| {
-            let mut part = [0; 4];
-            part.copy_from_slice(&bytes[64 + 4 * index..68 + 4 * index]);
-            u32::from_ne_bytes(part)
-        };
-        let address = |index: usize| {
-            let mut octets = [0; 16];
-            octets.copy_from_slice(&bytes[96 + 16 * index..112 + 16 * index]);
-            Ipv6Addr::from(octets).to_canonical()
-        };
-        let port =
-            |index: usize| u16::from_be_bytes([bytes[144 + 2 * index], bytes[145 + 2 * index]]);
+        let fields = Fields(bytes);
+        let long = |index: usize| fields.long(8 * index);
+        let word = |index: usize| fields.word(64 + 4 * index);
         let flag = |flag: u32| word(1) & flag != 0;
         SocketFlow {
             local_id: long(0),
@@ -109,14 +96,12 @@ impl SocketFlow {
             ifindex: word(3),
             rtt_us: word(4),
             moves: word(5),
-            reason: Some(word(6))
-                .filter(|reason| *reason != 0)
-                .map(Reason::from),
-            local: address(0),
-            remote: address(1),
-            candidate: Some(address(2)).filter(|address| !address.is_unspecified()),
-            local_port: port(0),
-            remote_port: port(1),
+            reason: fields.reason(88),
+            local: fields.address(96),
+            remote: fields.address(112),
+            candidate: fields.some_address(128),
+            local_port: fields.port(144),
+            remote_port: fields.port(146),
         }
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `struct eccp_info`: what a socket tells about its connection.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
+use super::layout::Fields;
 use crate::constants::{Encap, FlowState, Reason};
 
 /// Bytes of `struct eccp_info` that this version of the crate reads.
@@ -56,23 +57,9 @@ pub struct SocketInfo {
 impl SocketInfo {
     /// Reads the bytes of `struct eccp_info`.
     pub fn from_bytes(bytes: &[u8; LEN]) -> Self {
-        let array = |at: usize| {
-            let mut part = [0; 8];
-            part.copy_from_slice(&bytes[at..at + 8]);
-            part
-        };
-        let long = |index: usize| u64::from_ne_bytes(array(8 * index));
-        let word = |index: usize| {
-            let part = array(56 + 4 * index);
-            u32::from_ne_bytes([part[0], part[1], part[2], part[3]])
-        };
-        let address = |index: usize| {
-            let mut octets = [0; 16];
-            octets.copy_from_slice(&bytes[88 + 16 * index..104 + 16 * index]);
-            Ipv6Addr::from(octets).to_canonical()
-        };
-        let port =
-            |index: usize| u16::from_be_bytes([bytes[136 + 2 * index], bytes[137 + 2 * index]]);
+        let fields = Fields(bytes);
+        let long = |index: usize| fields.long(8 * index);
+        let word = |index: usize| fields.word(56 + 4 * index);
         SocketInfo {
             connection_id: long(0),
             local_connection_version: long(1),
@@ -88,14 +75,12 @@ impl SocketInfo {
             mtu: word(4),
             flows: word(5),
             moves: word(6),
-            reason: Some(word(7))
-                .filter(|reason| *reason != 0)
-                .map(Reason::from),
-            local: address(0),
-            remote: address(1),
-            candidate: Some(address(2)).filter(|address| !address.is_unspecified()),
-            local_port: port(0),
-            remote_port: port(1),
+            reason: fields.reason(84),
+            local: fields.address(88),
+            remote: fields.address(104),
+            candidate: fields.some_address(120),
+            local_port: fields.port(136),
+            remote_port: fields.port(138),
         }
     }
 }

@@ -9,6 +9,7 @@ mod datagram;
 mod event;
 mod flows;
 mod info;
+mod layout;
 mod listener;
 mod options;
 mod stream;
