@@ -4,6 +4,7 @@
 mod adder;
 mod mover;
 mod view;
+mod wait;
 
 use clap::{Args, Subcommand};
 use eccp_netlink::{Client, Dump};

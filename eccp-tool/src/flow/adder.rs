@@ -5,18 +5,16 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use clap::Args;
-use eccp_netlink::event::Event;
 use eccp_netlink::flow::{Addition, Flow, Target};
-use eccp_netlink::{Client, Command, FlowState, Monitor, Notice};
+use eccp_netlink::{Client, Command, FlowState, Monitor};
 use serde::Serialize;
 
-use super::mover::seconds;
+use super::wait::{seconds, wait, why};
 use super::{find, FlowView};
 use crate::amount;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interface;
-use crate::monitor::wait_readable;
 use crate::output::{Output, Show};
 
 /// Arguments of `flow add`.
@@ -91,11 +89,11 @@ pub fn run(request: &Add, output: &mut Output) -> Result<(), Failure> {
         remote: request.remote.map(|address| (address, request.port)),
         backup: request.backup,
     };
-    let wait = request.wait.map(seconds).transpose()?;
+    let patience = request.wait.map(seconds).transpose()?;
     let mut client = Client::open()?;
     let id = find(&mut client, &request.id)?;
     // Events must be heard from before the set-up starts.
-    let monitor = wait.map(|_| Monitor::open()).transpose()?;
+    let monitor = patience.map(|_| Monitor::open()).transpose()?;
     let start = Instant::now();
     let new = client.add_flow(id, &addition)?;
     let mut added = Added {
@@ -104,8 +102,8 @@ pub fn run(request: &Add, output: &mut Output) -> Result<(), Failure> {
         took_ms: None,
         path: None,
     };
-    if let (Some(mut monitor), Some(wait)) = (monitor, wait) {
-        let flow = finish(&mut client, &mut monitor, new, start + wait)?;
+    if let (Some(mut monitor), Some(patience)) = (monitor, patience) {
+        let flow = finish(&mut client, &mut monitor, new, start + patience)?;
         added.complete = true;
         added.took_ms = Some(start.elapsed().as_secs_f64() * 1000.0);
         added.path = Some(FlowView::new(&flow).path());
@@ -120,25 +118,13 @@ fn finish(
     id: u64,
     end: Instant,
 ) -> Result<Flow, Failure> {
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if !monitor.has_ready() && !wait_readable(monitor, Some(left))? {
-            let name = amount::id(id);
-            let message = format!("flow {name} was not established in the time allowed");
-            return Err(Failure::new(Exit::MoveFailed, message)
-                .advise("it may still be: watch \"eccp-tool monitor\""));
-        }
-        let event = match monitor.next_notice()? {
-            Notice::Event(event) => *event,
-            // The news may be among what was lost: ask for the state.
-            Notice::Lost => Event::Flow(Command::FlowGet, client.flow(id)?),
-        };
-        if let Event::Flow(command, flow) = event {
-            if let Some(result) = verdict(command, flow, id) {
-                return result;
-            }
-        }
-    }
+    let name = amount::id(id);
+    let message = format!("flow {name} was not established in the time allowed");
+    let late = Failure::new(Exit::MoveFailed, message)
+        .advise("it may still be: watch \"eccp-tool monitor\"");
+    let ask = |client: &mut Client| Ok((Command::FlowGet, client.flow(id)?));
+    let verdict = |command, flow| verdict(command, flow, id);
+    wait(client, monitor, end, ask, verdict, late)
 }
 
 /// What an event about a flow says about the new one.
@@ -151,10 +137,7 @@ fn verdict(command: Command, flow: Flow, id: u64) -> Option<Result<Flow, Failure
         Command::FlowUp => Some(Ok(flow)),
         Command::FlowGet if is_up => Some(Ok(flow)),
         Command::FlowClosed => {
-            let why = flow.reason.map_or_else(
-                || "no reason given".to_string(),
-                |reason| reason.to_string(),
-            );
+            let why = why(&flow);
             let message = format!("flow {} was not established: {why}", amount::id(id));
             Some(Err(Failure::new(Exit::MoveFailed, message)))
         }

@@ -2,20 +2,19 @@
 //! `flow move`: starts a move and, if asked, waits for its end.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
-use eccp_netlink::event::Event;
 use eccp_netlink::flow::{Flow, Target};
-use eccp_netlink::{Client, Command, FlowState, Monitor, Notice};
+use eccp_netlink::{Client, Command, FlowState, Monitor};
 use serde::Serialize;
 
+use super::wait::{seconds, wait, why};
 use super::{find, FlowView, Move};
 use crate::amount;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interface;
-use crate::monitor::wait_readable;
 use crate::output::{Output, Show};
 
 /// Where the flow is to go.
@@ -67,11 +66,11 @@ impl Show for Moved {
 /// Runs `flow move`.
 pub fn run(request: &Move, output: &mut Output) -> Result<(), Failure> {
     let target = request.goal.target()?;
-    let wait = request.wait.map(seconds).transpose()?;
+    let patience = request.wait.map(seconds).transpose()?;
     let mut client = Client::open()?;
     let id = find(&mut client, &request.id)?;
     // Events must be heard from before the move starts.
-    let monitor = wait.map(|_| Monitor::open()).transpose()?;
+    let monitor = patience.map(|_| Monitor::open()).transpose()?;
     let start = Instant::now();
     let version = client.move_flow(id, target)?;
     let mut moved = Moved {
@@ -81,19 +80,13 @@ pub fn run(request: &Move, output: &mut Output) -> Result<(), Failure> {
         took_ms: None,
         path: None,
     };
-    if let (Some(mut monitor), Some(wait)) = (monitor, wait) {
-        let flow = finish(&mut client, &mut monitor, id, version, start + wait)?;
+    if let (Some(mut monitor), Some(patience)) = (monitor, patience) {
+        let flow = finish(&mut client, &mut monitor, id, version, start + patience)?;
         moved.complete = true;
         moved.took_ms = Some(start.elapsed().as_secs_f64() * 1000.0);
         moved.path = Some(FlowView::new(&flow).path());
     }
     Ok(output.one(&moved)?)
-}
-
-/// A waiting time from the command line.
-pub(super) fn seconds(value: f64) -> Result<Duration, Failure> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|error| Failure::new(Exit::Usage, format!("--wait {value}: {error}")))
 }
 
 /// Waits for the end of the move that was given `version`.
@@ -104,24 +97,12 @@ fn finish(
     version: u64,
     end: Instant,
 ) -> Result<Flow, Failure> {
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if !monitor.has_ready() && !wait_readable(monitor, Some(left))? {
-            let message = format!("flow {} has not moved in the time allowed", amount::id(id));
-            return Err(Failure::new(Exit::MoveFailed, message)
-                .advise("the move may still succeed: watch \"eccp-tool monitor\""));
-        }
-        let event = match monitor.next_notice()? {
-            Notice::Event(event) => *event,
-            // The news of the end may be among what was lost: ask for the state.
-            Notice::Lost => Event::Flow(Command::FlowMoved, settled(client, id)?),
-        };
-        if let Event::Flow(command, flow) = event {
-            if let Some(result) = verdict(command, flow, id, version) {
-                return result;
-            }
-        }
-    }
+    let message = format!("flow {} has not moved in the time allowed", amount::id(id));
+    let late = Failure::new(Exit::MoveFailed, message)
+        .advise("the move may still succeed: watch \"eccp-tool monitor\"");
+    let ask = |client: &mut Client| Ok((Command::FlowMoved, settled(client, id)?));
+    let verdict = |command, flow| verdict(command, flow, id, version);
+    wait(client, monitor, end, ask, verdict, late)
 }
 
 fn settled(client: &mut Client, id: u64) -> Result<Flow, Failure> {
@@ -146,10 +127,7 @@ fn verdict(command: Command, flow: Flow, id: u64, version: u64) -> Option<Result
     match command {
         Command::FlowMoved if flow.local_version >= Some(version) => Some(Ok(flow)),
         Command::FlowMoveFailed | Command::FlowClosed => {
-            let why = match flow.reason {
-                Some(reason) => reason.to_string(),
-                None => "no reason given".into(),
-            };
+            let why = why(&flow);
             let what = match command {
                 Command::FlowClosed => "was closed before it moved",
                 _ => "did not move",
