@@ -22,6 +22,22 @@ pub fn feed(files: &[(&str, &[u8])], options: &Options) {
     }
 }
 
+/// Feeds a box: its configuration, and the output of a command that begins as the first byte of
+/// `data` picks from `beginnings` and goes on as the rest says.
+pub fn feed_shown(name: &str, config: &[u8], beginnings: &[&str], data: &[u8]) {
+    let Some((pick, rest)) = data.split_first() else {
+        return;
+    };
+    let beginning = beginnings[usize::from(*pick) % beginnings.len()];
+    let shown = [beginning.as_bytes(), rest].concat();
+    let (config_name, shown_name) = (format!("{name}_config.txt"), format!("{name}-show_x.txt"));
+    let files = [
+        (config_name.as_str(), config),
+        (shown_name.as_str(), &shown),
+    ];
+    feed(&files, &Options::default());
+}
+
 /// Checks an answer of a reader.
 pub fn judge(answer: Result<Network, ReadError>) {
     let network = match answer {

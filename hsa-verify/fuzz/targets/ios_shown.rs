@@ -2,8 +2,7 @@
 //! Output of IOS show commands beside a configuration. The first byte picks the command.
 #![no_main]
 
-use hsa_verify::read::snapshot::Options;
-use hsa_verify_fuzz::feed;
+use hsa_verify_fuzz::feed_shown;
 use libfuzzer_sys::fuzz_target;
 
 const CONFIG: &[u8] = b"hostname r1\nvlan 10\ninterface GigabitEthernet1/0/1\n switchport access vlan 10\n\
@@ -25,12 +24,4 @@ const BEGINNINGS: [&str; 10] = [
     "",
 ];
 
-fuzz_target!(|data: &[u8]| {
-    let Some((pick, rest)) = data.split_first() else {
-        return;
-    };
-    let beginning = BEGINNINGS[usize::from(*pick) % BEGINNINGS.len()];
-    let shown = [beginning.as_bytes(), rest].concat();
-    let files: [(&str, &[u8]); 2] = [("r1_config.txt", CONFIG), ("r1-show_x.txt", &shown)];
-    feed(&files, &Options::default());
-});
+fuzz_target!(|data: &[u8]| feed_shown("r1", CONFIG, &BEGINNINGS, data));

@@ -2,8 +2,7 @@
 //! Junos forwarding tables, interfaces and routes. The first byte picks the command.
 #![no_main]
 
-use hsa_verify::read::snapshot::Options;
-use hsa_verify_fuzz::feed;
+use hsa_verify_fuzz::feed_shown;
 use libfuzzer_sys::fuzz_target;
 
 const CONFIG: &[u8] =
@@ -17,12 +16,4 @@ const BEGINNINGS: [&str; 5] = [
     "",
 ];
 
-fuzz_target!(|data: &[u8]| {
-    let Some((pick, rest)) = data.split_first() else {
-        return;
-    };
-    let beginning = BEGINNINGS[usize::from(*pick) % BEGINNINGS.len()];
-    let shown = [beginning.as_bytes(), rest].concat();
-    let files: [(&str, &[u8]); 2] = [("pe1_config.txt", CONFIG), ("pe1-show_x.txt", &shown)];
-    feed(&files, &Options::default());
-});
+fuzz_target!(|data: &[u8]| feed_shown("pe1", CONFIG, &BEGINNINGS, data));
