@@ -238,38 +238,16 @@ int shim_dgram_send(struct sk_buff *skb, struct shim_flow *flow, struct shim_way
 		flow->tx_packets++;
 		flow->tx_bytes += len;
 		spin_unlock_bh(&flow->lock);
-		if (!READ_ONCE(flow->watched)) {
-			WRITE_ONCE(flow->watched, true);
-			eccp_rust_watch(flow->owner);
-		}
+		shim_watch_begin(flow);
 	}
 	return err;
 }
 
-/* Makes a packet look as if it had come to the UDP socket in IPv4; false: it is not of the flow. */
-static bool shim_dgram_unwrap(struct sk_buff *skb, const struct shim_flow *flow, u8 tos, u8 ttl)
+/* Whether a packet that is unwrapped is a datagram of the flow. */
+static bool shim_dgram_fits(const struct sk_buff *skb, const struct shim_flow *flow)
 {
-	const struct udphdr *uh;
-	struct iphdr *iph;
+	const struct udphdr *uh = udp_hdr(skb);
 
-	skb_pull_rcsum(skb, SHIM_HEADER_LEN);
-	skb->encapsulation = 0;
-	skb->protocol = htons(ETH_P_IP);
-	skb_reset_transport_header(skb);
-	/* The virtual header lies over the outer headers, which are done with. */
-	skb_set_network_header(skb, -(int)sizeof(*iph));
-	iph = ip_hdr(skb);
-	memset(iph, 0, sizeof(*iph));
-	iph->version = 4;
-	iph->ihl = 5;
-	iph->tos = tos;
-	iph->ttl = ttl;
-	iph->protocol = IPPROTO_UDP;
-	iph->saddr = shim_virtual_addr(flow->remote_id);
-	iph->daddr = shim_virtual_addr(flow->local_id);
-	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
-	IPCB(skb)->iif = skb->skb_iif;
-	uh = udp_hdr(skb);
 	return ntohs(uh->len) == skb->len && uh->source == htons(shim_virtual_port(flow->remote_id)) &&
 	       uh->dest == htons(shim_virtual_port(flow->local_id));
 }
@@ -280,23 +258,15 @@ u32 shim_dgram_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
 	struct shim_net *sn = net_generic(dev_net(skb->dev), shim_net_id);
 	struct sock *sk = rcu_dereference(flow->receiver);
 	u32 outcome = SHIM_DGRAM_MALFORMED;
-	u8 tos, ttl;
 	u32 charged;
 
-	if (kind & SHIM_KIND_V6) {
-		tos = ipv6_get_dsfield(ipv6_hdr(skb));
-		ttl = ipv6_hdr(skb)->hop_limit;
-	} else {
-		tos = ip_hdr(skb)->tos;
-		ttl = ip_hdr(skb)->ttl;
-	}
 	if (skb_is_gso(skb) || !pskb_may_pull(skb, SHIM_HEADER_LEN + sizeof(struct udphdr)))
 		goto drop;
-	if (skb_cow_head(skb, 0)) {
+	if (!shim_rx_unwrap(skb, flow, kind, IPPROTO_UDP)) {
 		outcome = SHIM_DGRAM_FULL;
 		goto drop;
 	}
-	if (!shim_dgram_unwrap(skb, flow, tos, ttl))
+	if (!shim_dgram_fits(skb, flow))
 		goto drop;
 	outcome = SHIM_DGRAM_CHECKSUM;
 	if (skb_checksum_validate(skb, IPPROTO_UDP, inet_compute_pseudo))

@@ -141,6 +141,7 @@ int shim_udp_gro_complete(struct sock *sk, struct sk_buff *skb, int offset);
 void shim_tcp_resend(struct sock *sk);
 void shim_path_remember(struct sock *sk, struct shim_flow *flow);
 void shim_path_recall(struct sock *sk, struct shim_flow *flow);
+void shim_watch_begin(struct shim_flow *flow);
 void shim_watch_sent(struct sock *sk, struct shim_flow *flow);
 void shim_flow_apply_route(struct sock *sk, struct shim_flow *flow, struct dst_entry *dst);
 void shim_set_wait_queue(struct sock *sk, struct socket_wq *wq);
@@ -159,6 +160,7 @@ int shim_getsockopt(struct socket *sock, int level, int name, char __user *val, 
 int shim_set_peek_off(struct sock *sk, int val);
 int shim_await(struct socket *sock, bool nonblock);
 int shim_recv_event(struct socket *sock, struct msghdr *m);
+bool shim_rx_unwrap(struct sk_buff *skb, const struct shim_flow *flow, u32 kind, u8 protocol);
 extern const struct proto_ops shim_dgram_ops;
 
 struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,

@@ -77,15 +77,15 @@ bool shim_rx_take_stray(struct shim_flow *flow, struct shim_origin *origin, u64 
 	return *len != 0;
 }
 
-/* Hands a data packet, ECCP header first, to the flow's TCP endpoint. */
-int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
+/*
+ * Makes a data packet look as if it had come in IPv4 between the virtual
+ * addresses of the flow; false: no memory, and nothing has changed.
+ */
+bool shim_rx_unwrap(struct sk_buff *skb, const struct shim_flow *flow, u32 kind, u8 protocol)
 {
-	struct shim_net *sn = net_generic(dev_net(skb->dev), shim_net_id);
-	struct sock *sk = flow->inner->sk;
 	u8 tos, ttl;
 	struct iphdr *iph;
 
-	shim_rx_look_at_source(skb, flow, kind);
 	if (kind & SHIM_KIND_V6) {
 		tos = ipv6_get_dsfield(ipv6_hdr(skb));
 		ttl = ipv6_hdr(skb)->hop_limit;
@@ -93,12 +93,8 @@ int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
 		tos = ip_hdr(skb)->tos;
 		ttl = ip_hdr(skb)->ttl;
 	}
-	if (skb_cow_head(skb, 0)) {
-		kfree_skb(skb);
-		return 0;
-	}
-	flow->rx_packets += skb_shinfo(skb)->gso_segs ?: 1;
-	flow->rx_bytes += skb->len - SHIM_HEADER_LEN;
+	if (skb_cow_head(skb, 0))
+		return false;
 	skb_pull_rcsum(skb, SHIM_HEADER_LEN);
 	skb->encapsulation = 0;
 	skb->protocol = htons(ETH_P_IP);
@@ -111,11 +107,27 @@ int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
 	iph->ihl = 5;
 	iph->tos = tos;
 	iph->ttl = ttl;
-	iph->protocol = IPPROTO_TCP;
+	iph->protocol = protocol;
 	iph->saddr = shim_virtual_addr(flow->remote_id);
 	iph->daddr = shim_virtual_addr(flow->local_id);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 	IPCB(skb)->iif = skb->skb_iif;
+	return true;
+}
+
+/* Hands a data packet, ECCP header first, to the flow's TCP endpoint. */
+int shim_rx_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
+{
+	struct shim_net *sn = net_generic(dev_net(skb->dev), shim_net_id);
+	struct sock *sk = flow->inner->sk;
+
+	shim_rx_look_at_source(skb, flow, kind);
+	if (!shim_rx_unwrap(skb, flow, kind, IPPROTO_TCP)) {
+		kfree_skb(skb);
+		return 0;
+	}
+	flow->rx_packets += skb_shinfo(skb)->gso_segs ?: 1;
+	flow->rx_bytes += skb->len;
 	skb_dst_drop(skb);
 	skb_dst_set_noref(skb, &sn->inside->dst);
 	skb_orphan(skb);

@@ -6,6 +6,15 @@
  */
 #include "internal.h"
 
+/* Somebody sends: whether it arrives is looked at from now on. */
+void shim_watch_begin(struct shim_flow *flow)
+{
+	if (!READ_ONCE(flow->watched)) {
+		WRITE_ONCE(flow->watched, true);
+		eccp_rust_watch(flow->owner);
+	}
+}
+
 /* TCP sends a packet. Called with the socket locked. */
 void shim_watch_sent(struct sock *sk, struct shim_flow *flow)
 {
@@ -16,10 +25,7 @@ void shim_watch_sent(struct sock *sk, struct shim_flow *flow)
 		WRITE_ONCE(flow->delivered, delivered);
 		WRITE_ONCE(flow->delivered_at, jiffies);
 	}
-	if (!READ_ONCE(flow->watched)) {
-		WRITE_ONCE(flow->watched, true);
-		eccp_rust_watch(flow->owner);
-	}
+	shim_watch_begin(flow);
 }
 
 /* What is outstanding and for how long. Only while the endpoint is adopted. */

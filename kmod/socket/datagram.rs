@@ -10,7 +10,7 @@ use crate::kernel_objects::errno::{
     ENETUNREACH, ENOBUFS, ENOTCONN,
 };
 use crate::{
-    connection::{Connection, Seat, Target},
+    connection::{Connection, Seat},
     control::counters::Count,
     datapath::datagram::{self, MAX_WAITING},
     flow::Flow,
@@ -21,7 +21,7 @@ use crate::{
     },
     netns::Net,
     proto::{
-        address::{Bound, IpAddr128, RemoteAddr},
+        address::IpAddr128,
         service::Service,
     },
 };
@@ -397,29 +397,11 @@ impl Socket {
             self.net.counters.add(Count::DROP_DATAGRAM_PEERS);
             return Err(ENOBUFS);
         }
-        outer
-            .net()
-            .reaches(name.addr, state.addr, outer.bound_interface())?;
+        // One queue of events could not say whose paths they are.
+        let target = state.target(outer, &name, 0)?;
         let number = peers.state.lock().next_number();
-        let connection = Connection::connect(
-            &self.net,
-            outer,
-            &Target {
-                service: name.service,
-                remote: RemoteAddr {
-                    addr: name.addr,
-                    port: 0,
-                },
-                bound: Bound {
-                    addr: state.addr,
-                    ifindex: outer.bound_interface(),
-                },
-                psk: state.psk.as_ref(),
-                // One queue of events could not say whose paths they are.
-                events: 0,
-            },
-            Some(Seat::Among(peers.clone(), number)),
-        )?;
+        let seat = Seat::Among(peers.clone(), number);
+        let connection = Connection::connect(&self.net, outer, &target, Some(seat))?;
         let flow = connection.data_flow().ok_or(ECONNRESET)?;
         if let Err(e) = peers.state.lock().put(number, Some(bytes), flow.clone()) {
             connection.release_user(false);

@@ -56,6 +56,27 @@ struct State {
     flow: Option<Arc<Flow>>,
 }
 
+impl State {
+    /// What a connection of the socket to `name` wants. Errors: as [`NetRef::reaches`].
+    fn target(&self, outer: &Outer, name: &Name, events: u32) -> Result<Target<'_>> {
+        let ifindex = outer.bound_interface();
+        outer.net().reaches(name.addr, self.addr, ifindex)?;
+        Ok(Target {
+            service: name.service,
+            remote: RemoteAddr {
+                addr: name.addr,
+                port: 0,
+            },
+            bound: Bound {
+                addr: self.addr,
+                ifindex,
+            },
+            psk: self.psk.as_ref(),
+            events,
+        })
+    }
+}
+
 /// What waits: which condition [`Socket::is_ready`] looks at.
 const WAIT_CONNECT: i32 = 0;
 const WAIT_ACCEPT: i32 = 1;
@@ -190,31 +211,12 @@ impl Socket {
         if name.service == Service::Port(0) {
             return Err(EADDRNOTAVAIL);
         }
-        outer
-            .net()
-            .reaches(name.addr, state.addr, outer.bound_interface())?;
+        let target = state.target(outer, &name, state.events)?;
         // What an earlier attempt left is no error of this one.
         let _ = outer.take_error();
         outer.set_connecting(true);
-        let psk = state.psk;
-        let begun = Connection::connect(
-            &self.net,
-            outer,
-            &Target {
-                service: name.service,
-                remote: RemoteAddr {
-                    addr: name.addr,
-                    port: 0,
-                },
-                bound: Bound {
-                    addr: state.addr,
-                    ifindex: outer.bound_interface(),
-                },
-                psk: psk.as_ref(),
-                events: state.events,
-            },
-            self.peers.as_ref().map(|_| Seat::Connected),
-        );
+        let seat = self.peers.as_ref().map(|_| Seat::Connected);
+        let begun = Connection::connect(&self.net, outer, &target, seat);
         match begun {
             Ok(connection) => {
                 if self.peers.is_some() {

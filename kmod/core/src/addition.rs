@@ -243,9 +243,7 @@ impl Flow {
         let now = host.now();
         let added = self.added?;
         let (via, receiver) = shared.others.name?;
-        if self.setup.is_due(now) {
-            shared.count_repeated(self.setup.tries > 0);
-            self.setup.tried(now, self.rtt.retry(), host);
+        if shared.fires(&mut self.setup, now, self.rtt.retry(), host) {
             self.burst.syn = Some(0);
         }
         let end = self.setup.tries.saturating_mul(2);
@@ -401,16 +399,14 @@ impl Flow {
         buf: &mut [u8],
     ) -> Option<Transmit> {
         let now = host.now();
-        if !self.setup.is_due(now) {
+        if !shared.fires(&mut self.setup, now, self.rtt.retry(), host) {
             return None;
         }
         let own = (self.has_address() && self.path.is_sound()).then_some(self.path);
         let (first, second) = match self.setup.tries & 1 {
-            0 => (shared.others.path, own),
+            1 => (shared.others.path, own),
             _ => (own, shared.others.path),
         };
-        shared.count_repeated(self.setup.tries > 0);
-        self.setup.tried(now, self.rtt.retry(), host);
         let mut rst = self.message(shared, PacketType::Rst, self.version);
         rst.reason = Some(Reason::Removed);
         self.send(shared, host, &rst, &first.or(second)?, None, buf)

@@ -64,7 +64,7 @@ impl Connection {
                     *slot = flow.wanted_address();
                 }
                 if let Some(slot) = view.proven.get_mut(at) {
-                    *slot = flow.proven_remote();
+                    *slot = flow.recorded();
                 }
             }
             view.path = self.carrier().map(|carrier| carrier.path);
@@ -92,13 +92,6 @@ impl Flow {
             LocalHalf::Absent(_) => (IpAddr128::UNSPECIFIED, 0),
         }
     }
-
-    fn proven_remote(&self) -> Option<RemoteAddr> {
-        self.validated.map(|_| RemoteAddr {
-            addr: self.path.remote,
-            port: self.path.remote_port,
-        })
-    }
 }
 
 impl Shared {
@@ -110,11 +103,8 @@ impl Shared {
         family: Family,
         except: Option<&IpAddr128>,
     ) -> Option<&LocalAddress> {
-        self.addresses
-            .as_slice()
-            .iter()
-            .filter(|a| a.addr.family() == family && self.may_use(a))
-            .filter(|a| except != Some(&a.addr) && !self.others.use_address(flow, a))
+        self.usable(family, except.copied())
+            .filter(|a| !self.others.use_address(flow, a))
             .min_by_key(|a| rank(a))
     }
 }

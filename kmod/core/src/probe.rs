@@ -526,9 +526,7 @@ impl Flow {
         buf: &mut [u8],
     ) -> Option<Transmit> {
         let doubt = self.probe.doubt?;
-        if self.probe.retry.is_due(now) {
-            shared.count_repeated(self.probe.retry.tries > 0);
-            self.probe.retry.tried(now, self.rtt.retry(), host);
+        if shared.fires(&mut self.probe.retry, now, self.rtt.retry(), host) {
             self.probe.burst = Some(0);
             self.probe.pings = 0;
         }

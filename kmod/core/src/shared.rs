@@ -314,18 +314,26 @@ impl Shared {
         self.bound.ifindex == 0 || self.bound.ifindex == address.ifindex
     }
 
-    /// The best usable local address of a family other than `except`.
+    /// The usable local addresses of a family other than `except`.
+    pub(super) fn usable(
+        &self,
+        family: Family,
+        except: Option<IpAddr128>,
+    ) -> impl Iterator<Item = &LocalAddress> {
+        self.addresses
+            .as_slice()
+            .iter()
+            .filter(move |a| a.addr.family() == family && self.may_use(a))
+            .filter(move |a| except != Some(a.addr))
+    }
+
+    /// The best of [`Shared::usable`].
     pub(super) fn best_of(
         &self,
         family: Family,
         except: Option<&IpAddr128>,
     ) -> Option<&LocalAddress> {
-        self.addresses
-            .as_slice()
-            .iter()
-            .filter(|a| a.addr.family() == family && self.may_use(a))
-            .filter(|a| except != Some(&a.addr))
-            .min_by_key(|a| rank(a))
+        self.usable(family, except.copied()).min_by_key(|a| rank(a))
     }
 
     /// UDP ports of a path to `remote_port`; none with native encapsulation.

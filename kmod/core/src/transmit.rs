@@ -11,7 +11,8 @@ use super::host::Host;
 use super::ilist::MAX_ADDRESSES;
 use super::settings::{MAX_CANDIDATES, MAX_FLOWS, MAX_REMOTES};
 use super::shared::{Reply, Shared};
-use super::time::Instant;
+use super::time::{Duration, Instant};
+use super::timer::Retry;
 use super::wire::{Message, PacketType};
 
 pub(super) const ENCAPSULATIONS: [Encap; 2] = [Encap::Native, Encap::Udp];
@@ -71,9 +72,7 @@ impl Flow {
         now: Instant,
         buf: &mut [u8],
     ) -> Option<Transmit> {
-        if self.setup.is_due(now) {
-            shared.count_repeated(self.setup.tries > 0);
-            self.setup.tried(now, self.rtt.retry(), host);
+        if shared.fires(&mut self.setup, now, self.rtt.retry(), host) {
             self.burst.syn = Some(0);
         }
         while let Some(at) = self.burst.syn {
@@ -116,9 +115,7 @@ impl Flow {
             true => &mut self.setup,
             false => &mut self.answer,
         };
-        if timer.is_due(now) && has_address {
-            shared.count_repeated(timer.tries > 0);
-            timer.tried(now, gap, host);
+        if has_address && shared.fires(timer, now, gap, host) {
             self.burst.answer = Some(0);
         }
         while let Some(at) = self.burst.answer {
@@ -185,12 +182,10 @@ impl Flow {
         let LocalHalf::Moving(moving) = &mut self.local else {
             return None;
         };
-        if moving.retry.is_due(now) {
-            shared.count_repeated(moving.retry.tries > 0);
-            if moving.retry.tries == 0 {
+        if shared.fires(&mut moving.retry, now, gap, host) {
+            if moving.retry.tries == 1 {
                 moving.ilist = shared.local_version;
             }
-            moving.retry.tried(now, gap, host);
             self.burst.rsyn = Some(0);
         }
         let moving = *moving;
@@ -277,11 +272,9 @@ impl Flow {
         buf: &mut [u8],
     ) -> Option<Transmit> {
         let path = self.data_path()?;
-        if !self.ping.retry.is_due(now) {
+        if !shared.fires(&mut self.ping.retry, now, self.rtt.retry(), host) {
             return None;
         }
-        shared.count_repeated(self.ping.retry.tries > 0);
-        self.ping.retry.tried(now, self.rtt.retry(), host);
         let mut ping = self.message(shared, PacketType::Ping, self.version);
         ping.token = Some(self.ping.token);
         ping.ilist = Some(shared.ilist()).filter(|_| self.ping.ilist != 0);
@@ -296,7 +289,7 @@ impl Flow {
     }
 
     /// The peer's address as it stands in our record: the peer must not lose that one unnoticed.
-    fn recorded(&self) -> Option<RemoteAddr> {
+    pub(super) fn recorded(&self) -> Option<RemoteAddr> {
         self.validated.map(|_| RemoteAddr {
             addr: self.path.remote,
             port: self.path.remote_port,
@@ -456,7 +449,20 @@ impl Shared {
         sent
     }
 
-    pub(super) fn count_repeated(&mut self, repeated: bool) {
-        self.counters.repeated = self.counters.repeated.saturating_add(u64::from(repeated));
+    /// True if it is time for a try, which is noted and counted, and the time of the next set.
+    pub(super) fn fires(
+        &mut self,
+        timer: &mut Retry,
+        now: Instant,
+        gap: Duration,
+        host: &mut dyn Host,
+    ) -> bool {
+        if !timer.is_due(now) {
+            return false;
+        }
+        let repeated = u64::from(timer.tries > 0);
+        self.counters.repeated = self.counters.repeated.saturating_add(repeated);
+        timer.tried(now, gap, host);
+        true
     }
 }

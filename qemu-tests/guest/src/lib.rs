@@ -21,6 +21,7 @@ pub mod module;
 pub mod namespace;
 pub mod nat;
 pub mod netem;
+mod netlink;
 pub mod plan;
 pub mod port;
 pub mod random;

@@ -7,9 +7,7 @@
 //! and waits until all ways carry messages again, or 15 seconds.
 
 mod gauge;
-mod masquerade;
 mod mptcp;
-mod netlink;
 mod row;
 mod scene;
 mod wireguard;

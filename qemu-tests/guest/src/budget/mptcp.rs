@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use anyhow::{Context, Result};
 use rustix::net::{ipproto, AddressFamily, SocketFlags, SocketType};
 
-use super::netlink::{Attributes, Family};
 use crate::namespace::Namespace;
+use crate::netlink::{Attributes, Family};
 use crate::stream::Pair;
 
 /// Flags of an endpoint (MPTCP_PM_ADDR_FLAG_* of include/uapi/linux/mptcp.h).

@@ -22,10 +22,11 @@ use eccp_netlink::Encap;
 use super::gauge::Gauge;
 use super::mptcp::{self, Endpoint, BACKUP, FULLMESH, SIGNAL, SUBFLOW};
 use super::wireguard::{self, Tunnel};
-use super::{masquerade, Row, Way};
+use super::{Row, Way};
 use crate::control::Control;
 use crate::link::{self, Prefix, Route};
 use crate::namespace::Namespace;
+use crate::nat;
 use crate::netem::Netem;
 use crate::plan::Transport;
 use crate::random::Random;
@@ -76,7 +77,7 @@ impl Scene {
         campus.shape(Access::LTE, Netem::delay(LTE_DELAY))?;
         lay_detour(&campus)?;
         if row == Row::NatRebinding {
-            campus.ap.run(|| masquerade::masquerade("core"))?;
+            campus.ap.run(|| nat::masquerade_on("core"))?;
         }
         let mut scene = Scene {
             campus,
@@ -237,7 +238,7 @@ impl Scene {
     /// # Errors
     /// Whatever the kernel refuses.
     pub fn rebind(&self) -> Result<()> {
-        self.campus.ap.run(masquerade::forget_connections)
+        self.campus.ap.run(nat::flush)
     }
 
     /// The server loses power: nothing leaves it any more, and nothing of it

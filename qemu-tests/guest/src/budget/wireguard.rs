@@ -8,9 +8,9 @@ use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage}
 use netlink_packet_route::RouteNetlinkMessage;
 use rustix::net::AddressFamily;
 
-use super::netlink::{find, Attributes, Family, DUMP};
 use crate::link::{self, Prefix};
 use crate::namespace::Namespace;
+use crate::netlink::{find, Attributes, Family, DUMP};
 use crate::random::Random;
 use crate::rtnetlink::{request, Mode};
 

@@ -9,11 +9,11 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 use netlink_sys::{Socket, SocketAddr};
 
 /// Flags of include/uapi/linux/netlink.h.
-pub(super) const REQUEST: u16 = 0x1;
-pub(super) const ACK: u16 = 0x4;
-pub(super) const CREATE: u16 = 0x400;
-pub(super) const APPEND: u16 = 0x800;
-pub(super) const DUMP: u16 = 0x300;
+pub(crate) const REQUEST: u16 = 0x1;
+pub(crate) const ACK: u16 = 0x4;
+pub(crate) const CREATE: u16 = 0x400;
+pub(crate) const APPEND: u16 = 0x800;
+pub(crate) const DUMP: u16 = 0x300;
 
 const HEADER: usize = 16;
 const NLMSG_ERROR: u16 = 2;
@@ -22,7 +22,7 @@ const NLA_F_NESTED: u16 = 1 << 15;
 
 /// Attributes in the order in which they are put.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Attributes(Vec<u8>);
+pub(crate) struct Attributes(Vec<u8>);
 
 impl Attributes {
     /// None yet.
@@ -40,6 +40,11 @@ impl Attributes {
         self
     }
 
+    /// Adds a number in network byte order.
+    pub fn word(self, kind: u16, value: u32) -> Self {
+        self.put(kind, &value.to_be_bytes())
+    }
+
     /// Adds one that holds others.
     pub fn nest(self, kind: u16, inner: &Attributes) -> Self {
         self.put(kind | NLA_F_NESTED, &inner.0)
@@ -55,7 +60,7 @@ impl Attributes {
 
 /// One message of a request.
 #[derive(Debug, Clone)]
-pub(super) struct Message {
+pub(crate) struct Message {
     kind: u16,
     flags: u16,
     body: Vec<u8>,
@@ -85,7 +90,7 @@ impl Message {
 ///
 /// # Errors
 /// The first errno of the kernel.
-pub(super) fn exchange(protocol: isize, messages: &[Message]) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn exchange(protocol: isize, messages: &[Message]) -> Result<Vec<Vec<u8>>> {
     let mut socket = Socket::new(protocol)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
@@ -138,7 +143,7 @@ fn check(verdict: &[u8]) -> Result<()> {
 }
 
 /// The payload of the first attribute of this kind.
-pub(super) fn find(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
+pub(crate) fn find(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
     loop {
         let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
         let this = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
@@ -152,7 +157,7 @@ pub(super) fn find(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
 
 /// A generic netlink family by its number.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Family(u16);
+pub(crate) struct Family(u16);
 
 impl Family {
     /// Asks the kernel for the number of `name`.
@@ -210,6 +215,24 @@ mod tests {
         let bytes = Attributes::new().nest(5, &inner).0;
         assert_eq!(bytes[2..4], (5 | NLA_F_NESTED).to_ne_bytes());
         assert_eq!(find(find(&bytes, 5).unwrap(), 1), Some(&[1u8][..]));
+    }
+
+    #[test]
+    fn attributes_are_padded_and_their_length_is_not() {
+        let none = Attributes::new;
+        assert_eq!(none().put(3, &[7]).0, [5, 0, 3, 0, 7, 0, 0, 0]);
+        assert_eq!(none().text(1, "nat").0, [8, 0, 1, 0, b'n', b'a', b't', 0]);
+        assert_eq!(none().nest(4, &none().word(1, 2)).0[2..4], [4, 0x80]);
+    }
+
+    #[test]
+    fn a_message_begins_with_its_length() {
+        let mut bytes = Vec::new();
+        let attributes = Attributes::new().word(1, 2);
+        Message::new(0xa00, ACK, &[2, 0, 0, 0], &attributes).append_to(&mut bytes);
+        assert_eq!(bytes[..4], 28u32.to_ne_bytes());
+        assert_eq!(bytes.len(), 28);
+        assert_eq!(bytes[16], 2);
     }
 
     #[test]
