@@ -28,7 +28,7 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{Atomic, Full, Relaxed},
         Arc, Mutex,
     },
 };
@@ -123,6 +123,7 @@ pub(crate) struct Net {
     connections: Atomic<i32>,
     half_open: Atomic<i32>,
     generation: Atomic<i32>,
+    address_news: Atomic<i32>,
     /// Answers from process context to packets that belong to no connection.
     #[pin]
     refusals: Mutex<TokenBucket>,
@@ -144,6 +145,7 @@ impl Net {
                 connections: Atomic::new(0),
                 half_open: Atomic::new(0),
                 generation: Atomic::new(0),
+                address_news: Atomic::new(0),
                 refusals <- new_mutex!(TokenBucket::new(STRANGER_ANSWERS, now())),
                 strangers <- Strangers::new(&initial),
             }),
@@ -303,11 +305,10 @@ impl Net {
         self.listeners.lock().retain(|l| !Arc::ptr_eq(l, listener));
     }
 
-    /// The addresses of the namespace that a path may start from.
-    pub(crate) fn addresses(&self) -> KVec<LocalAddress> {
+    /// The addresses of the namespace that a path may start from. Errors: ENOMEM.
+    pub(crate) fn addresses(&self) -> Result<KVec<LocalAddress>> {
         let rules = self.rules.lock();
-        let addresses = self.raw.addresses(&rules.list);
-        addresses.unwrap_or_else(|_| KVec::new())
+        self.raw.addresses(&rules.list)
     }
 
     /// Adds a rule behind the others; its ID. Errors: ENOSPC when there are as many as there may
@@ -332,10 +333,15 @@ impl Net {
         self.rules.lock().list.get(at).copied()
     }
 
-    /// Tells every connection which addresses there are now.
+    /// Has every connection look at which addresses there are now.
     pub(crate) fn addresses_changed(&self) {
-        let addresses = self.addresses();
-        self.for_each_flow(|flow| flow.connection.addresses_changed(&addresses));
+        self.address_news.fetch_add(1, Full);
+        self.for_each_flow(|flow| flow.connection.addresses_changed());
+    }
+
+    /// A number that differs after every change of the addresses that connections were told of.
+    pub(crate) fn address_news(&self) -> u32 {
+        self.address_news.load(Relaxed) as u32
     }
 
     /// Ends everything in a namespace that is going away.

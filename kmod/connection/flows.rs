@@ -101,8 +101,9 @@ impl Connection {
     }
 
     /// Tells the core which addresses there are: the set may have changed a moment ago, and the
-    /// notice be still on its way. What follows from that alone was asked by nobody.
-    fn look_around(
+    /// notice be still on its way. What follows from that alone was asked by nobody. The list is
+    /// taken with the lock held, so that none replaces a newer one.
+    pub(super) fn look_around(
         self: &Arc<Self>,
         state: &mut State,
         host: &mut KernelHost,
@@ -110,8 +111,13 @@ impl Connection {
         if state.finished || state.flow.is_none() {
             return Err(Refused::Closing);
         }
-        let addresses = self.net.addresses();
-        let _ = state.core.handle_addresses(host, &addresses);
+        let Ok(addresses) = self.net.addresses() else {
+            // Without memory to list them, the core keeps those that it knows.
+            return Ok(KVec::new());
+        };
+        for _ in 0..state.core.handle_addresses(host, &addresses) {
+            self.net.counters.add(Count::DROP_MAX_ADDRESSES);
+        }
         self.drive(state, host);
         Ok(addresses)
     }

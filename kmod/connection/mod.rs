@@ -28,7 +28,7 @@ use crate::{
     },
     netns::Net,
     proto::{
-        address::{Bound, LocalAddress, RemoteAddr, RxInfo},
+        address::{Bound, RemoteAddr, RxInfo},
         auth::Role,
         connection::{Accept, Connect},
         event::FlowIndex,
@@ -122,7 +122,8 @@ impl Connection {
         state.seat = seat;
         state.watch.want(target.events)?;
         let config = net.config();
-        let addresses = net.addresses();
+        let news = net.address_news();
+        let addresses = net.addresses()?;
         let mut host = KernelHost::new();
         let index = state.core.connect(
             &mut host,
@@ -142,6 +143,8 @@ impl Connection {
         if let Ok(connection) = &made {
             let mut state = connection.state.lock();
             connection.drive(&mut state, &mut host);
+            drop(state);
+            connection.catch_up(news);
         }
         made
     }
@@ -166,6 +169,7 @@ impl Connection {
             // Counted there.
             return Ok(());
         }
+        let news = net.address_news();
         let made = empty_core().map_err(no_memory).and_then(|core| {
             let tcp = match listener.peers {
                 None => Some(Tcp::new(net.raw).map_err(no_memory)?),
@@ -176,7 +180,7 @@ impl Connection {
             }
             let (local, transport) = offer(tcp.as_ref());
             let mut state = State::new(core, tcp, local);
-            let addresses = net.addresses();
+            let addresses = net.addresses().map_err(no_memory)?;
             let psk = listener.psk();
             let index = state.core.accept(
                 &mut KernelHost::new(),
@@ -198,6 +202,8 @@ impl Connection {
         listener.watch(&connection, packet);
         let mut state = connection.state.lock();
         connection.drive(&mut state, &mut KernelHost::new());
+        drop(state);
+        connection.catch_up(news);
         Ok(())
     }
 
@@ -304,17 +310,19 @@ impl Connection {
             .map_err(|_| Count::DROP_NO_ROUTE)
     }
 
-    /// The local addresses are these now.
-    pub(crate) fn addresses_changed(self: &Arc<Self>, addresses: &[LocalAddress]) {
+    /// Takes notice of a change of the addresses while the connection was being made.
+    fn catch_up(self: &Arc<Self>, news: u32) {
+        if self.net.address_news() != news {
+            self.addresses_changed();
+        }
+    }
+
+    /// The local addresses may be others now.
+    pub(crate) fn addresses_changed(self: &Arc<Self>) {
         let mut state = self.state.lock();
-        if state.finished || state.on_host_itself() {
-            return;
+        if !state.on_host_itself() {
+            let _ = self.look_around(&mut state, &mut KernelHost::new());
         }
-        let mut host = KernelHost::new();
-        for _ in 0..state.core.handle_addresses(&mut host, addresses) {
-            self.net.counters.add(Count::DROP_MAX_ADDRESSES);
-        }
-        self.drive(&mut state, &mut host);
     }
 
     /// Other settings for a connection that exists.

@@ -109,7 +109,7 @@ static struct dst_entry *shim_dgram_route(struct shim_flow *flow, struct sock *s
 	/* The link may have changed without the route. */
 	WRITE_ONCE(flow->mtu, dst_mtu(dst));
 	flow->room = shim_dgram_room(&flow->path, dst);
-	return netif_carrier_ok(dst->dev) ? dst : ERR_PTR(-ENETDOWN);
+	return shim_net_carries(sock_net(sk), dst) ? dst : ERR_PTR(-ENETDOWN);
 }
 
 /*

@@ -163,6 +163,7 @@ int shim_recv_event(struct socket *sock, struct msghdr *m);
 bool shim_rx_unwrap(struct sk_buff *skb, const struct shim_flow *flow, u32 kind, u8 protocol);
 extern const struct proto_ops shim_dgram_ops;
 
+bool shim_net_carries(struct net *net, const struct dst_entry *dst);
 struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,
 			     struct shim_path *chosen);
 

@@ -220,6 +220,15 @@ void shim_net_kick(struct net *net)
 		queue_work(shim_wq, &sn->address_work);
 }
 
+/* Whether a route's link has a carrier. The kernel tells of a lost one up to a second later, this at once. */
+bool shim_net_carries(struct net *net, const struct dst_entry *dst)
+{
+	if (likely(netif_carrier_ok(dst->dev)))
+		return true;
+	shim_net_kick(net);
+	return false;
+}
+
 static u32 shim_list_ipv4(struct net_device *dev, struct shim_address *list, u32 n, u32 max)
 {
 	struct in_device *in = __in_dev_get_rcu(dev);

@@ -73,15 +73,16 @@ int shim_tx_source(struct net *net, struct shim_path *path)
  */
 int shim_tx_route(struct sock *sk, struct shim_flow *flow)
 {
+	struct net *net = sock_net(sk);
 	struct dst_entry *dst = __sk_dst_check(sk, flow->cookie);
 
 	if (!dst) {
-		dst = shim_route(sock_net(sk), sk, &flow->path, &flow->cookie, NULL);
+		dst = shim_route(net, sk, &flow->path, &flow->cookie, NULL);
 		if (IS_ERR(dst))
 			return PTR_ERR(dst);
 		sk_setup_caps(sk, dst);
 	}
-	return likely(netif_carrier_ok(dst->dev)) ? 0 : -ENETDOWN;
+	return shim_net_carries(net, dst) ? 0 : -ENETDOWN;
 }
 
 bool shim_tx_usable(const struct shim_flow *flow)
@@ -155,9 +156,7 @@ int shim_tx_along(struct sock *sk, struct sk_buff *skb, const struct shim_path *
 
 	rcu_read_lock();
 	skb_dst_set_noref(skb, dst);
-	/* The kernel tells of a lost carrier up to a second later. */
-	if (unlikely(!netif_carrier_ok(dst->dev)))
-		shim_net_kick(net);
+	shim_net_carries(net, dst);
 	if (path->udp)
 		shim_tx_udp(skb, path);
 	/* Many NICs trust the TCP checksum offset but parse only protocol 6. */

@@ -18,7 +18,7 @@ use crate::{
     },
     netns::Net,
     proto::{
-        address::{Bound, IpAddr128, RemoteAddr},
+        address::{Bound, IpAddr128, LocalAddress, RemoteAddr},
         service::Service,
     },
 };
@@ -159,7 +159,8 @@ impl Socket {
     }
 
     fn is_local(&self, addr: &IpAddr128) -> bool {
-        addr.is_loopback() || self.net.addresses().iter().any(|a| a.addr == *addr)
+        let held = |addresses: KVec<LocalAddress>| addresses.iter().any(|a| a.addr == *addr);
+        addr.is_loopback() || self.net.addresses().is_ok_and(held)
     }
 
     /// connect(). Errors: EISCONN, EALREADY, EINPROGRESS as in TCP; EINVAL on a listener;

@@ -58,6 +58,9 @@ pub enum Event {
         seconds: f64,
         /// What was wrong.
         message: String,
+        /// The kernel complained, or something was left behind in it.
+        #[serde(default)]
+        kernel: bool,
     },
     /// Everything planned was run; a report without this line is a failure.
     End {
@@ -112,6 +115,7 @@ mod tests {
             name: "a".into(),
             seconds: 0.5,
             message: "first\nsecond".into(),
+            kernel: false,
         };
         let mut bytes = Vec::new();
         Reporter::new(&mut bytes).send(&event).unwrap();

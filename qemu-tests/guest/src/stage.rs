@@ -102,6 +102,7 @@ pub fn perform(name: &str) -> Result<()> {
             name: name.to_owned(),
             seconds: 0.0,
             message: format!("{error:#}"),
+            kernel: false,
         });
     }
     verdict

@@ -51,6 +51,13 @@ pub fn run() -> Result<()> {
     Supervisor::new(plan)?.carry_out()
 }
 
+/// Why a scenario failed.
+struct Fault {
+    error: anyhow::Error,
+    /// By what the kernel shows, not by what the scenario says.
+    kernel: bool,
+}
+
 struct Supervisor {
     plan: Plan,
     report: Reporter<File>,
@@ -88,13 +95,14 @@ impl Supervisor {
                     passed += 1;
                     Event::Pass { name, seconds }
                 }
-                Err(error) => {
+                Err(fault) => {
                     failed += 1;
-                    let message = format!("{error:#}");
+                    let message = format!("{:#}", fault.error);
                     Event::Fail {
                         name,
                         seconds,
                         message,
+                        kernel: fault.kernel,
                     }
                 }
             };
@@ -120,19 +128,37 @@ impl Supervisor {
             .collect()
     }
 
-    fn judge(&mut self, scenario: &Scenario) -> Result<()> {
-        self.log.mark(&format!("begin {}", scenario.name))?;
-        let verdict = self.execute(scenario);
+    fn judge(&mut self, scenario: &Scenario) -> Result<(), Fault> {
+        let verdict = self.log.mark(&format!("begin {}", scenario.name));
+        let verdict = verdict.and_then(|()| self.execute(scenario));
+        let own = verdict.as_ref().err().map(|error| format!("{error:#}"));
+        match (self.inspect(scenario, verdict.is_err()), own) {
+            (Err(error), None) => Err(Fault {
+                error,
+                kernel: true,
+            }),
+            (Err(error), Some(own)) => Err(Fault {
+                error: error.context(own),
+                kernel: true,
+            }),
+            (Ok(()), _) => verdict.map_err(|error| Fault {
+                error,
+                kernel: false,
+            }),
+        }
+    }
+
+    /// Looks at what a scenario leaves behind in the kernel.
+    fn inspect(&mut self, scenario: &Scenario, failed: bool) -> Result<()> {
         let settled = self.settle(scenario.needs);
         // A warning that a dying namespace's worker is about to print belongs to this scenario.
         thread::sleep(Duration::from_millis(20));
         let lines = self.log.read()?;
         let offences = kernel_log::offences(&lines);
         let offence = offences.first().map(|line| (*line).clone());
-        if verdict.is_err() || settled.is_err() || offence.is_some() {
+        if failed || settled.is_err() || offence.is_some() {
             self.keep(scenario.name, "kernel.log", &lines.join("\n"))?;
         }
-        verdict?;
         settled?;
         match offence {
             Some(line) => bail!("the kernel complained: {line}"),
