@@ -229,11 +229,11 @@ unsafe fn call(
 /// # Safety
 /// `sk` is a new socket.
 #[no_mangle]
-unsafe extern "C" fn eccp_rust_create(sk: *mut sys::sock, kern: c_int) -> c_int {
+unsafe extern "C" fn eccp_rust_create(sk: *mut sys::sock) -> c_int {
     from_result(|| {
         // SAFETY: by contract.
         let outer = unsafe { outer(sk) }?;
-        let state = socket::Socket::create(&outer, kern != 0)?;
+        let state = socket::Socket::create(&outer)?;
         outer.set_socket(Some(state));
         Ok(0)
     })

@@ -51,7 +51,7 @@ static int shim_create(struct net *net, struct socket *sock, int protocol, int k
 		return -ENOMEM;
 	s = shim_sock(sk);
 	s->inner = sock->type == SOCK_DGRAM ? shim_dgram_new(net, sock) : shim_tcp_new(net);
-	err = s->inner ? eccp_rust_create(sk, kern) : -ENOMEM;
+	err = s->inner ? eccp_rust_create(sk) : -ENOMEM;
 	if (err && s->inner)
 		sock_release(s->inner);
 	if (err) {

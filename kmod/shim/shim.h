@@ -137,7 +137,7 @@ void eccp_rust_work(void *owner, u32 what);
 int eccp_rust_net_init(struct shim_net *sn);
 void eccp_rust_net_exit(void *state);
 void eccp_rust_addresses_changed(struct shim_net *sn);
-int eccp_rust_create(struct sock *sk, int kern);
+int eccp_rust_create(struct sock *sk);
 void eccp_rust_release(struct sock *sk);
 int eccp_rust_bind(struct sock *sk, const u8 *addr, int len);
 int eccp_rust_connect(struct sock *sk, struct socket *sock, const u8 *addr, int len, bool nonblock);

@@ -120,7 +120,7 @@ impl Socket {
     }
 
     /// socket(). Errors: EADDRINUSE when another program has ECCP's UDP port.
-    pub(crate) fn create(outer: &Outer, _kern: bool) -> Result<Pin<KBox<Self>>> {
+    pub(crate) fn create(outer: &Outer) -> Result<Pin<KBox<Self>>> {
         let net = net_of(outer.net())?;
         net.use_udp()?;
         let peers = outer.is_datagram().then(Peers::new).transpose()?;
