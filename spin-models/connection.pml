@@ -59,7 +59,7 @@
 #define VERSION(p) (((p) >> 5) & 3)
 #define TOKEN(p)   (((p) >> 2) & 7)
 
-/* Which of the peer's flow IDs a packet carries: that of the candidate only in handshakes with it (R18). */
+/* Which of the peer's flow IDs a packet carries: that of the candidate only in handshakes with it (R19). */
 #ifdef IDS
 #ifdef MUT_PONG_TO_CANDIDATE
 #define SHAKES(t) (t == RSYN || t == RSYNACK || t == SYNACK || t == ACK || t == PONG)
@@ -161,7 +161,7 @@ inline purge(h) {
   _n = 0
 }
 
-inline drain_all(h) {      /* the transport is done: every flow drains, a half-open one too (R19) */
+inline drain_all(h) {      /* the transport is done: every flow drains, a half-open one too (R20) */
   x = X(0,h);
   do
   :: x < ENDS ->

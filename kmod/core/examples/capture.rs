@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Writes a pcap of a short life to standard output: set-up, data, a move from IPv4 to IPv6, a
-//! ping, an abort, a refused SYN and an unknown version, native and in UDP.
+//! ping, a flow that is added and removed, an abort, a refused SYN and an unknown version, native
+//! and in UDP.
 //! `cargo run --example capture > eccp.pcap`
 
 use std::error::Error;
 use std::io::Write;
 
 use eccp_core::address::{Encap, IpAddr128, LocalAddress, Path};
-use eccp_core::event::Command;
+use eccp_core::connection::AddFlow;
+use eccp_core::event::{Command, FlowIndex};
 use eccp_core::respond::version_answer;
 use eccp_core::settings::{Encapsulation, Settings};
 use eccp_core::sim::{Captured, Faults, Node, World, FLOW};
@@ -17,6 +19,8 @@ use eccp_core::wire::{PacketType, Reason, MAX_CONTROL};
 /// The IP protocol number of native packets.
 const ECCP: u8 = 253;
 const UDP: u8 = 17;
+
+const ADDED: FlowIndex = FlowIndex(1);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut captured = Vec::new();
@@ -58,6 +62,7 @@ fn life(encapsulation: Encapsulation) -> Result<Vec<Captured>, Box<dyn Error>> {
             to: v6(1),
         },
         Command::Ping { flow: FLOW },
+        Command::Remove { flow: ADDED },
         Command::Abort {
             flow: FLOW,
             reason: Reason::Aborted,
@@ -65,6 +70,18 @@ fn life(encapsulation: Encapsulation) -> Result<Vec<Captured>, Box<dyn Error>> {
     ];
     for command in commands {
         world.run_for(Duration::from_secs(1))?;
+        let (client, _) = world.pair();
+        if matches!(command, Command::Remove { .. }) {
+            let request = AddFlow {
+                from: v4(1),
+                to: None,
+                backup: false,
+            };
+            let added = client.conn.add_flow(&mut client.host, &request);
+            added.map_err(|refused| format!("{request:?}: {refused:?}"))?;
+            world.flush();
+            world.run_for(Duration::from_secs(1))?;
+        }
         let (client, _) = world.pair();
         let done = client.conn.handle_command(&mut client.host, command);
         done.map_err(|refused| format!("{command:?}: {refused:?}"))?;

@@ -5,6 +5,7 @@
 use super::address::{
     Encap, IpAddr128, LocalAddress, Path, RemoteAddr, RxInfo, ADDRESS_BACKUP, ADDRESS_METERED,
 };
+use super::auth::request_token;
 use super::candidate::Charge;
 use super::connection::{Connection, Transmit};
 use super::event::{CloseReason, Discard, FlowIndex, Refused};
@@ -265,6 +266,8 @@ impl Flow {
             });
             let key = &shared.settings.reset_key;
             syn.reset_proof = key.commitment(host, self.local_id);
+            let secret = &shared.token_secret;
+            syn.token = Some(request_token(host, secret, self.local_id, &path));
             return self.send(shared, host, &syn, &path, None::<Charge>, buf);
         }
         None
@@ -327,6 +330,13 @@ impl Flow {
         let token = message.token.ok_or(Discard::WrongState)?;
         if message.version != 0 {
             return Err(Discard::FutureVersion);
+        }
+        // R18: a source can be forged, also by the peer; the token shows where the SYN was heard.
+        let source = rx.reply_path();
+        let expected = request_token(host, &shared.token_secret, self.local_id, &source);
+        let returned = message.echo.ok_or(Discard::BadToken)?;
+        if !host.mac_eq(&returned, &expected) {
+            return Err(Discard::BadToken);
         }
         // R3: this and every repetition of it is answered, to its source (R6).
         shared.answer(now, self.reply_ack(0, token, rx.reply_path()))?;

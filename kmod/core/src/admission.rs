@@ -40,8 +40,11 @@ impl Connection {
             if !ours || !flow.awaits_first_ack() {
                 return Err(Discard::WrongState);
             }
-            self.shared.answer(now, flow.reply_syn_ack(path))?;
+            let mut reply = flow.reply_syn_ack(path);
+            reply.echo = message.token;
+            self.shared.answer(now, reply)?;
             flow.candidates.add(path, packet.bytes().len());
+            flow.candidates.remember(&path, message.token);
             return Ok(());
         }
         let carrying = self.flow(via).is_some_and(|flow| flow.phase == Phase::Open);
@@ -83,6 +86,8 @@ impl Connection {
             ..Flow::FREE
         };
         flow.candidates.add(path, packet.bytes().len());
+        // R18: repetitions of the SYN-ACK return it, too.
+        flow.candidates.remember(&path, message.token);
         self.place(flow);
         Ok(())
     }

@@ -136,6 +136,18 @@ pub fn challenge(
     bound(host, secret, b"RSYN", flow, version, path)
 }
 
+/// The token in the SYN of an added flow to the far end of `path` (R18). Who returns it has
+/// received the SYN there: it is bound as a [`token`] is, to our own flow.
+#[must_use]
+pub fn request_token(
+    host: &dyn Host,
+    secret: &[u8; 32],
+    flow: u64,
+    path: &Path,
+) -> [u8; TOKEN_LEN] {
+    bound(host, secret, b"SYN", flow, 0, path)
+}
+
 /// The token of a ping along `path`, number `serial` of the flow's own count. Who returns it by
 /// the same way has received the ping there.
 #[must_use]

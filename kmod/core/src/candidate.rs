@@ -31,7 +31,7 @@ pub struct Candidate {
     pub received: u32,
     /// Bytes sent to it, without IP and UDP headers.
     pub sent: u32,
-    /// The challenge in its latest RSYN, if repeated answers have to return it.
+    /// The token in its latest SYN or RSYN, if repeated answers have to return it.
     pub(super) challenge: Option<[u8; TOKEN_LEN]>,
     last_answer: Option<Instant>,
     last_rsyn: Option<Instant>,
@@ -102,7 +102,7 @@ impl Candidates {
         }
     }
 
-    /// Keeps the challenge of an RSYN from the far end of `path`, to be returned there.
+    /// Keeps the token of a SYN or RSYN from the far end of `path`, to be returned there.
     pub(super) fn remember(&mut self, path: &Path, challenge: Option<[u8; TOKEN_LEN]>) {
         if let Some(candidate) = self.find(path) {
             candidate.challenge = challenge;

@@ -16,7 +16,7 @@ pub enum PathChange {
     LocalMoved,
     /// The peer moved and has proven its new address.
     PeerMoved,
-    /// A NAT has given the peer another address or port, and the peer has answered there (R16).
+    /// A NAT has given the peer another address or port, and the peer has answered there (R22).
     PeerRebound,
 }
 
@@ -156,7 +156,7 @@ pub enum Event {
         /// Since the doubt began.
         after: Duration,
     },
-    /// Packets of the peer have come from elsewhere, but the address on record answers (R16):
+    /// Packets of the peer have come from elsewhere, but the address on record answers (R22):
     /// nothing has changed.
     RebindingRefused {
         /// The flow.
@@ -301,7 +301,7 @@ pub enum Discard {
     FutureVersion,
     /// The ACK proves an address for a version that already has a proven one (R10b).
     AlreadyValidated,
-    /// The token was not made here for this version and address (R10).
+    /// The token was not made here for this version and address (R10, R18).
     BadToken,
     /// A SYN-ACK or refusal from an address that no SYN was sent to (R12).
     UnexpectedSource,

@@ -2,7 +2,7 @@
 //! NATs (protocol.md §7.4, §7.9): a peer whose NAT has given it another address or port without
 //! anybody's announcing it, and our own address as the peer sees it.
 //!
-//! R16: an unannounced source becomes the peer's address, for the version that is proven already,
+//! R22: an unannounced source becomes the peer's address, for the version that is proven already,
 //! if it has returned a challenge that was sent there and the address on record has not returned
 //! the one that was sent to it at the same time. So who only copies or forwards packets gains
 //! nothing as long as the address on record works.
@@ -150,7 +150,7 @@ impl Flow {
             return false;
         };
         if self.path.same_remote(path) && self.path.local == path.local {
-            // R16: the address on record works.
+            // R22: the address on record works.
             shared.counters.rebindings_refused =
                 shared.counters.rebindings_refused.saturating_add(1);
             shared.emit(Event::RebindingRefused { flow: self.index });
@@ -195,7 +195,7 @@ impl Flow {
         }
     }
 
-    /// R16: the peer is at the far end of `to` now.
+    /// R22: the peer is at the far end of `to` now.
     fn rebind(&mut self, shared: &mut Shared, now: Instant, to: &Path) {
         let old = self.data_path();
         let same_host = self.path.remote == to.remote;

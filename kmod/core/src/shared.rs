@@ -71,7 +71,7 @@ pub(super) struct Reply {
     pub(super) kind: PacketType,
     pub(super) version: u64,
     pub(super) token: [u8; TOKEN_LEN],
-    /// Challenge of the RSYN that is answered.
+    /// Token of the SYN or RSYN that is answered.
     pub(super) echo: Option<[u8; TOKEN_LEN]>,
     pub(super) reason: Option<Reason>,
     pub(super) path: Path,

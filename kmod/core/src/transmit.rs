@@ -125,7 +125,12 @@ impl Flow {
                 continue;
             };
             let echo = candidate.challenge;
-            let path = self.path_to_candidate(shared, &candidate.path);
+            // The token of a SYN counts only from the address that the SYN came to (R18).
+            let asked = first && echo.is_some() && self.holds(shared, &candidate.path.local);
+            let path = match asked {
+                true => candidate.path,
+                false => self.path_to_candidate(shared, &candidate.path),
+            };
             let (kind, version) = match first {
                 true => (PacketType::SynAck, 0),
                 false => (PacketType::RsynAck, self.newest),
@@ -312,6 +317,7 @@ impl Flow {
         match reply.kind {
             PacketType::SynAck if self.added.is_some() => {
                 message.token = Some(made());
+                message.echo = reply.echo;
                 let key = &shared.settings.reset_key;
                 message.reset_proof = key.commitment(host, self.local_id);
             }

@@ -140,6 +140,29 @@ fn several_flows_follow_the_rules() {
     assert!(alone || (sides.len() == 2 && refused > 0 && moved > 0));
 }
 
+/// R18: who acts on a SYN-ACK that returns another token than that of its source is found out.
+#[test]
+fn an_answer_to_a_forged_syn_ack_is_refused() {
+    let forged = |record: &Record| record.kind == "SYN-ACK" && record.event == Event::Received;
+    let mut tried = 0;
+    for seed in 0..12 {
+        let records = simulated::several_flows(seed).unwrap_or_else(|why| panic!("{why}"));
+        let answers = records.iter().filter(|r| forged(r) && r.echo.is_some());
+        let Some(flow) = answers.map(|record| record.flow.clone()).next() else {
+            continue;
+        };
+        tried += 1;
+        let mut records = records;
+        for record in records.iter_mut().filter(|r| forged(r) && r.flow == flow) {
+            record.echo = Some("00".repeat(16));
+        }
+        let violations = judge(&records, false);
+        let found = violations.iter().any(|violation| violation.rule == "R18");
+        assert!(found, "seed {seed}: {violations:#?}");
+    }
+    assert!(tried > 5, "{tried} traces have an added flow");
+}
+
 /// Traces of the kernel module, recorded in QEMU (docs/trace.md).
 #[test]
 fn traces_of_the_kernel_module_follow_the_rules() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! NATs: a client behind one that forgets its bindings, and somebody who only looks like one (R16).
+//! NATs: a client behind one that forgets its bindings, and somebody who only looks like one (R22).
 
 use eccp_core::address::{Encap, IpAddr128, LocalAddress};
 use eccp_core::event::{Event, PathChange};

@@ -400,6 +400,7 @@ mod tests {
             dst: [10, 0, 0, dst].into(),
             ports: None,
             token: None,
+            echo: None,
         }
     }
 

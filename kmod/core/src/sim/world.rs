@@ -171,6 +171,9 @@ pub struct World {
     /// Somebody on the way who sends a copy of whatever the client sends to the server from this
     /// address, and forwards what either sends there.
     pub relay: Option<IpAddr128>,
+    /// A host that lies: every other packet of it claims to come from this address, where nobody
+    /// is.
+    pub liar: Option<(usize, IpAddr128)>,
     data_due: Instant,
     flying: BinaryHeap<Reverse<InFlight>>,
     order: u64,
@@ -196,6 +199,7 @@ impl World {
             dead: Vec::new(),
             nat: None,
             relay: None,
+            liar: None,
             data_due: Instant(0),
             flying: BinaryHeap::new(),
             order: 0,
@@ -351,6 +355,10 @@ impl World {
         }
         if node.holds(&path.local) && path.local.family() == path.remote.family() {
             self.note(host, true, path, bytes);
+            if let Some((_, claimed)) = self.liar.filter(|(liar, _)| *liar == host) {
+                let lies = claimed.family() == path.remote.family() && self.rng.chance(500);
+                path.local = if lies { claimed } else { path.local };
+            }
             self.send(path, bytes);
         }
     }

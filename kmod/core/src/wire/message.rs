@@ -168,7 +168,7 @@ pub struct Message {
     pub reason: Option<Reason>,
     /// Known versions.
     pub versions: Option<Versions>,
-    /// Challenge of the RSYN that is answered.
+    /// Token of the SYN or RSYN that is answered.
     pub echo: Option<[u8; TOKEN_LEN]>,
     /// What the sender says about the flow.
     pub flow_flags: Option<FlowFlags>,

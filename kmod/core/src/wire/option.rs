@@ -31,7 +31,7 @@ pub const OPT_REASON: u8 = 0x09;
 pub const OPT_VERSIONS: u8 = 0x0a;
 /// The receiver's address that the sender has on record, encoded as a preferred address.
 pub const OPT_RECORD: u8 = 0x0b;
-/// Challenge of the RSYN that is answered, 16 bytes.
+/// Token of the SYN or RSYN that is answered, 16 bytes.
 pub const OPT_ECHO: u8 = 0x0c;
 /// Source of the packet that is answered, encoded as a preferred address.
 pub const OPT_OBSERVED: u8 = 0x14;

@@ -169,7 +169,9 @@ impl<'a> Packet<'a> {
         let m = &self.message;
         let complete = match m.kind {
             PacketType::Syn if m.receiver == 0 => m.service.is_some() && m.key.is_some(),
-            PacketType::Syn => m.existing_flow.is_some() && m.flow_flags.is_some(),
+            PacketType::Syn => {
+                m.existing_flow.is_some() && m.flow_flags.is_some() && m.token.is_some()
+            }
             PacketType::Nack => m.preferred.is_some() || m.cookie.is_some(),
             // The key is missing in the answer to a SYN that adds a flow.
             PacketType::SynAck

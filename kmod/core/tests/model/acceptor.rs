@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The acceptor: reads what a host sent and received, and refuses whatever the rules R1 to R14 of
-//! protocol.md do not allow. It knows nothing of the core; it is written from the rules alone.
+//! protocol.md and R18 of docs/models.md do not allow. It knows nothing of the core; it is written from the rules alone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -50,6 +50,8 @@ struct Host {
     /// Where SYN and RSYN of which version were sent, and came from.
     announced_to: HashSet<(u64, IpAddr)>,
     heard_from: HashSet<(u64, Spot)>,
+    /// Tokens in the SYNs of an added flow: where each was sent.
+    asked: HashMap<String, Spot>,
     /// Tokens given out.
     given: HashMap<String, (u64, Spot)>,
     /// Tokens received: which version, and from where.
@@ -176,6 +178,13 @@ impl Acceptor {
                 }
             }
             "SYN-ACK" | "RSYN-ACK" => {
+                let token = record.token.clone().unwrap_or_default();
+                host.got.insert((version, token, source));
+                let echo = record.echo.as_deref().unwrap_or_default();
+                let heard = host.asked.is_empty() || host.asked.get(echo) == Some(&source);
+                if record.kind == "SYN-ACK" && !heard {
+                    return Ok(()); // R18: the SYN was not heard there.
+                }
                 if record.kind == "SYN-ACK" && host.newest.is_none() {
                     // R12: it counts only from an address that the SYN was sent to.
                     if host.announced_to.contains(&(0, record.src)) {
@@ -183,12 +192,10 @@ impl Acceptor {
                         host.prove(version, record.src, self.now);
                     }
                 }
-                let token = record.token.clone().unwrap_or_default();
                 let second_way = host.acknowledged.get(&version).is_some_and(|(last, v6)| {
                     let soon = self.now.saturating_sub(*last) <= SECOND_WAY;
                     soon || *v6 != record.dst.is_ipv6()
                 });
-                host.got.insert((version, token, source));
                 if Some(version) == host.version {
                     host.answered.insert(version);
                     if host.announced_to.contains(&(version, record.src)) {
@@ -235,6 +242,9 @@ impl Acceptor {
                     host.owed.retain(|(_, rule, _)| *rule != "R3");
                 }
                 host.announced_to.insert((version, record.dst));
+                if let Some(token) = record.token.clone().filter(|_| record.kind == "SYN") {
+                    host.asked.insert(token, spot);
+                }
                 Ok(())
             }
             "SYN-ACK" | "RSYN-ACK" => self.sent_answer(host, record, spot, version),
@@ -242,6 +252,10 @@ impl Acceptor {
                 host.owed
                     .retain(|(_, rule, owed)| *rule != "R3" || *owed != version);
                 let token = record.token.clone().unwrap_or_default();
+                if host.newest.is_none() {
+                    let rule = if host.asked.is_empty() { "R12" } else { "R18" };
+                    return Err((rule, "an answer to a SYN-ACK that proves nothing".into()));
+                }
                 let entry = (self.now, record.src.is_ipv6());
                 host.acknowledged.entry(version).or_insert(entry).0 = self.now;
                 if host.got.contains(&(version, token.clone(), spot)) {

@@ -228,6 +228,24 @@ pub const MUTANTS: &[Mutant] = &[
         test: TABLE,
     },
     Mutant {
+        name: "a SYN-ACK needs no token of its source",
+        rule: "R18",
+        file: "addition.rs",
+        from: "if !host.mac_eq(&returned, &expected) {",
+        to: "if returned.len() != expected.len() {",
+        target: "strangers",
+        test: "r18_an_added_flow_opens_only_where_its_syn_was_heard",
+    },
+    Mutant {
+        name: "the token of a SYN is the same for all addresses",
+        rule: "R18",
+        file: "auth.rs",
+        from: "bound(host, secret, b\"SYN\", flow, 0, path)",
+        to: "bound(host, secret, b\"SYN\", flow, 0, &Path { remote: path.local, ..*path })",
+        target: "strangers",
+        test: "a_peer_that_forges_its_source_never_directs_an_added_flow_to_a_stranger",
+    },
+    Mutant {
         name: "MACs are not checked",
         rule: "7.3",
         file: "receive.rs",
@@ -292,7 +310,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a new source is believed while the old one answers",
-        rule: "R16",
+        rule: "R22",
         file: "rebind.rs",
         from: "if self.path.same_remote(path) && self.path.local == path.local {",
         to: "if self.path.same_remote(path) && self.path.local != path.local {",
@@ -301,7 +319,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a new source is asked without a limit",
-        rule: "R16",
+        rule: "R22",
         file: "rebind.rs",
         from: "if total > stray.received.saturating_mul(AMPLIFICATION) {",
         to: "if total > u32::MAX - 1 {",

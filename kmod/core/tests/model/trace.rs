@@ -56,6 +56,10 @@ pub struct Record {
     /// Token; hexadecimal; absent if the packet has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// Returned token of the SYN or RSYN that is answered; hexadecimal; absent if the packet has
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo: Option<String>,
 }
 
 /// A packet before it is known whose it is.
@@ -146,6 +150,7 @@ impl Sorter {
             dst: seen.addresses.1,
             ports: seen.ports,
             token: message.and_then(|message| message.token).map(hex),
+            echo: message.and_then(|message| message.echo).map(hex),
         };
         match place {
             Place::At(side) if side == sent_by => vec![record(side, Event::Sent)],
