@@ -37,6 +37,8 @@ impl Connection {
         if seen.outstanding {
             let mut host = KernelHost::new();
             next = Some(patience);
+            let suspicion = state.core.path_suspicion(rtt).unwrap_or(patience);
+            let left = |until: Duration| Duration(until.0.saturating_sub(age.0));
             if age >= Duration(patience.0.saturating_mul(3))
                 && state.core.path_answered(carrier, now(), age)
                 && flow.endpoint().shrink().is_some()
@@ -46,9 +48,13 @@ impl Connection {
             }
             if age >= patience {
                 state.core.handle_path_trouble(&host, carrier, rtt);
+            } else if age >= suspicion {
+                let left = left(patience);
+                state.core.handle_path_suspicion(&host, carrier, rtt, left);
+                next = Some(left);
             } else {
                 state.core.handle_path_progress(carrier);
-                next = Some(Duration(patience.0 - age.0));
+                next = Some(left(suspicion));
             }
             self.drive(&mut state, &mut host);
         } else if received {

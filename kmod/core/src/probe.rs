@@ -60,6 +60,8 @@ pub(super) struct Doubt {
     wide: bool,
     /// It is ours and not the peer's: the peer is told.
     own: bool,
+    /// Other paths are asked from the second question on.
+    grows: bool,
     /// A path from another address, or by the other encapsulation, that has answered.
     answered: Option<Alternative>,
     /// A path has answered that the peer alone can change to.
@@ -139,6 +141,34 @@ impl Connection {
         Some(least.max(Duration(rtt.0.saturating_mul(3))))
     }
 
+    /// How long acknowledgements may be late before the host reports that they are: half of
+    /// [`Connection::path_patience`], so that what is to be known when that ends is known then.
+    #[must_use]
+    pub fn path_suspicion(&self, rtt: Duration) -> Option<Duration> {
+        Some(Duration(self.path_patience(rtt)?.0 >> 1))
+    }
+
+    /// Acknowledgements are late by [`Connection::path_suspicion`], and are missed in `left`. The
+    /// path in use is asked at once, others with the next question; nothing is judged before.
+    pub fn handle_path_suspicion(
+        &mut self,
+        host: &dyn Host,
+        flow: FlowIndex,
+        rtt: Duration,
+        left: Duration,
+    ) {
+        let now = host.now();
+        let Some(flow) = self.flows.get_mut(usize::from(flow.0)) else {
+            return;
+        };
+        let known = flow.probe.doubt.is_some();
+        flow.begin_doubt(&mut self.shared, now, true, false, rtt);
+        if let Some(doubt) = flow.probe.doubt.as_mut().filter(|_| !known) {
+            doubt.grows = self.shared.settings.policy != Policy::Manual;
+            doubt.verdict = doubt.verdict.max(now.after(left));
+        }
+    }
+
     /// The transport has missed acknowledgements for [`Connection::path_patience`]; `rtt` is its
     /// round-trip time. May be repeated for as long as that lasts.
     pub fn handle_path_trouble(&mut self, host: &dyn Host, flow: FlowIndex, rtt: Duration) {
@@ -215,6 +245,7 @@ impl Flow {
                     judged: false,
                     wide,
                     own,
+                    grows: false,
                     answered: None,
                     peer_can: false,
                 });
@@ -383,6 +414,13 @@ impl Flow {
         let doubt = self.probe.doubt.filter(|doubt| doubt.judged);
         self.probe.stop();
         self.probe.answered_at = Instant(0);
+        if let Some(doubt) = doubt.filter(|_| old.is_some() && old == self.data_path()) {
+            // The peer was away and has come back to where it was.
+            shared.emit(Event::PathAnswers {
+                flow: self.index,
+                after: now.since(doubt.since),
+            });
+        }
         self.settle_strays(shared, now);
         if self
             .probe
@@ -525,10 +563,12 @@ impl Flow {
         now: Instant,
         buf: &mut [u8],
     ) -> Option<Transmit> {
-        let doubt = self.probe.doubt?;
+        let mut doubt = self.probe.doubt?;
         if shared.fires(&mut self.probe.retry, now, self.rtt.retry(), host) {
             self.probe.burst = Some(0);
             self.probe.pings = 0;
+            doubt.wide |= doubt.grows && self.probe.retry.tries > 1;
+            self.probe.doubt = Some(doubt);
         }
         while let Some(at) = self.probe.burst {
             let path = self.next_target(shared, &doubt, at);

@@ -12,17 +12,18 @@ use super::connection::{Connection, Transmit};
 use super::event::{Event, FlowIndex, PathChange};
 use super::flow::{Flow, LocalHalf};
 use super::host::Host;
-use super::settings::AMPLIFICATION;
+use super::settings::{AMPLIFICATION, FIRST_RETRY, MAX_RETRY};
 use super::shared::Shared;
 use super::time::{earliest, Duration, Instant};
 use super::timer::{Retry, Rtt};
 use super::wire::{Message, ProbeMark};
 
 /// Challenges to one source before it is given up.
-const TRIES: u8 = 3;
+const TRIES: u8 = 4;
 /// How long no other source is looked at after one was given up.
 const PAUSE: Duration = Duration::from_secs(1);
-
+/// Shortest time between two challenges.
+const LEAST_GAP: Duration = Duration::from_millis(25);
 /// When a source that was never decided on makes room for another.
 const STALE: Duration = Duration::from_secs(10);
 
@@ -123,7 +124,7 @@ impl Flow {
         if now < self.nat.not_before {
             return;
         }
-        let gap = self.rtt.retry().0.saturating_mul(2);
+        let gap = self.question_gap().0.saturating_mul(2);
         shared.stray = Some(Stray {
             flow: self.index,
             path,
@@ -161,6 +162,15 @@ impl Flow {
             self.expire_stray(shared, now);
         }
         true
+    }
+
+    /// Time between two challenges: the address on record has one and a half round trips to
+    /// answer each, because data is lost meanwhile if it is not there any more.
+    fn question_gap(&self) -> Duration {
+        let known = self.rtt.smoothed();
+        known.map_or(FIRST_RETRY, |Duration(rtt)| {
+            Duration(rtt.saturating_add(rtt >> 1)).clamp(LEAST_GAP, MAX_RETRY)
+        })
     }
 
     fn stray(&self, shared: &Shared) -> Option<Stray> {
@@ -241,7 +251,7 @@ impl Flow {
         if !stray.retry.is_due(now) || stray.retry.tries >= TRIES {
             return None;
         }
-        stray.retry.tried(now, self.rtt.retry(), host);
+        stray.retry.tried(now, self.question_gap(), host);
         stray.ask_old = true;
         shared.stray = Some(stray);
         let sent = self.send_probe(shared, host, mark, &stray.path, buf);

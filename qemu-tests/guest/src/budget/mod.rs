@@ -6,6 +6,7 @@
 //! every 5 ms in both directions, makes the change happen at a random moment
 //! and waits until all ways carry messages again, or 15 seconds.
 
+mod eccp;
 mod gauge;
 mod mptcp;
 mod row;

@@ -16,14 +16,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use eccp_netlink::settings::SettingsAttribute;
-use eccp_netlink::Encap;
 
+use super::eccp;
 use super::gauge::Gauge;
 use super::mptcp::{self, Endpoint, BACKUP, FULLMESH, SIGNAL, SUBFLOW};
 use super::wireguard::{self, Tunnel};
 use super::{Row, Way};
-use crate::control::Control;
 use crate::link::{self, Prefix, Route};
 use crate::namespace::Namespace;
 use crate::nat;
@@ -102,9 +100,11 @@ impl Scene {
             Way::Tcp => Pair::connect(Transport::Tcp, client, server, address(way)),
             Way::Eccp => {
                 for host in [client, server] {
-                    configure_eccp(host, self.row)?;
+                    eccp::configure(host, self.row)?;
                 }
-                Pair::connect(Transport::Eccp, client, server, address(way))
+                let pair = Pair::connect(Transport::Eccp, client, server, address(way))?;
+                eccp::add_backup(client, &pair)?;
+                Ok(pair)
             }
             Way::Mptcp => {
                 client.run(configure_mptcp_client)?;
@@ -271,7 +271,7 @@ impl Scene {
             let listener: OwnedFd = match way {
                 Way::Tcp => listen(server, Transport::Tcp, *way)?,
                 Way::Eccp => {
-                    configure_eccp(server, self.row)?;
+                    eccp::configure(server, self.row)?;
                     listen(server, Transport::Eccp, *way)?
                 }
                 Way::Mptcp => {
@@ -353,14 +353,6 @@ fn route(destination: Option<IpAddr>, gateway: IpAddr) -> Route {
         metric: 0,
         table: None,
     }
-}
-
-/// Both ends use UDP where a router masquerades.
-fn configure_eccp(host: &Namespace, row: Row) -> Result<()> {
-    if row == Row::NatRebinding {
-        Control::open(host)?.set(vec![SettingsAttribute::Encap(Encap::Udp)])?;
-    }
-    Ok(())
 }
 
 fn endpoint(id: u8, address: IpAddr, access: Access, flags: u32) -> Result<Endpoint> {
