@@ -116,7 +116,7 @@ impl Connection {
             None => (Some(user.take_tcp().ok_or(EINVAL)?), INNER_TCP),
             Some(_) => (None, INNER_UDP),
         };
-        let (local, transport) = offer(tcp.as_ref());
+        let (local, transport) = offer(tcp.as_ref(), true);
         let mut state = State::new(core, tcp, local);
         state.user = Some(user.clone());
         state.seat = seat;
@@ -178,7 +178,7 @@ impl Connection {
             if let Some(tcp) = &tcp {
                 tcp.inherit(&user);
             }
-            let (local, transport) = offer(tcp.as_ref());
+            let (local, transport) = offer(tcp.as_ref(), false);
             let mut state = State::new(core, tcp, local);
             let addresses = net.addresses().map_err(no_memory)?;
             let psk = listener.psk();
@@ -400,11 +400,11 @@ impl Connection {
 }
 
 /// What this side tells the peer of its endpoint; nothing if there is none.
-fn offer(tcp: Option<&Tcp>) -> (Transport, TransportParams) {
+fn offer(tcp: Option<&Tcp>, connects: bool) -> (Transport, TransportParams) {
     match tcp {
         None => (Transport::default(), TransportParams::EMPTY),
         Some(tcp) => {
-            let local = tcp.offer(first_mtu());
+            let local = tcp.offer(first_mtu(), connects);
             let transport = endpoint::transport_to_wire(&local);
             (local, transport)
         }

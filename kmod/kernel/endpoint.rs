@@ -75,11 +75,12 @@ impl Tcp {
         user_timeout(unsafe { sys::shim_tcp_user_timeout(self.0.as_ptr()) })
     }
 
-    /// What this endpoint tells the peer in SYN or SYN-ACK; `mtu` of the first link in bytes.
-    pub(crate) fn offer(&self, mtu: u32) -> Transport {
+    /// What this endpoint tells the peer in SYN, if it `connects`, or SYN-ACK; `mtu` of the first
+    /// link in bytes.
+    pub(crate) fn offer(&self, mtu: u32, connects: bool) -> Transport {
         let mut offer = Transport::default();
         // SAFETY: valid by the type's invariant.
-        unsafe { sys::shim_tcp_offer(self.0.as_ptr(), mtu, &mut offer) };
+        unsafe { sys::shim_tcp_offer(self.0.as_ptr(), mtu, connects, &mut offer) };
         offer
     }
 }
@@ -95,18 +96,25 @@ fn user_timeout(millis: u32) -> Option<Duration> {
     (millis > 0).then(|| Duration::from_millis(millis.into()))
 }
 
-/// The transport parameters on the wire: ISN, window, MTU, window scale, one zero byte.
+/// Flag in the last byte of the transport parameters: ECN is wanted, or taken.
+const WIRE_ECN: u8 = 1;
+
+/// The transport parameters on the wire: ISN, window, MTU, window scale, flags.
 pub(crate) fn transport_to_wire(t: &Transport) -> TransportParams {
     let [a, b, c, d] = t.isn.to_be_bytes();
     let [e, f, g, h] = t.window.to_be_bytes();
     let [i, j] = t.mtu.to_be_bytes();
-    let wire = [a, b, c, d, e, f, g, h, i, j, t.wscale, 0];
+    let flags = match t.ecn {
+        0 => 0,
+        _ => WIRE_ECN,
+    };
+    let wire = [a, b, c, d, e, f, g, h, i, j, t.wscale, flags];
     TransportParams::new(&wire).unwrap_or_default()
 }
 
 /// Reads what [`transport_to_wire`] wrote at the peer; `None` if it is not TCP's.
 pub(crate) fn transport_from_wire(params: &TransportParams) -> Option<Transport> {
-    let [a, b, c, d, e, f, g, h, i, j, wscale, _] = *params.as_bytes() else {
+    let [a, b, c, d, e, f, g, h, i, j, wscale, flags] = *params.as_bytes() else {
         return None;
     };
     Some(Transport {
@@ -114,7 +122,7 @@ pub(crate) fn transport_from_wire(params: &TransportParams) -> Option<Transport>
         window: u32::from_be_bytes([e, f, g, h]),
         mtu: u16::from_be_bytes([i, j]),
         wscale,
-        pad: 0,
+        ecn: flags & WIRE_ECN,
     })
 }
 

@@ -49,6 +49,29 @@ void shim_path_remember(struct sock *sk, struct shim_flow *flow)
 	state->mss_clamp = tp->rx_opt.mss_clamp;
 }
 
+/* What is under way counts as lost with the old path, but for what the peer is known to have. */
+static void shim_path_lose(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct sk_buff *skb = tcp_rtx_queue_head(sk);
+
+	skb_rbtree_walk_from(skb) {
+		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+
+		if (cb->sacked & TCPCB_SACKED_ACKED)
+			continue;
+		if (cb->sacked & TCPCB_SACKED_RETRANS) {
+			cb->sacked &= ~TCPCB_SACKED_RETRANS;
+			tp->retrans_out -= tcp_skb_pcount(skb);
+		}
+		if (!(cb->sacked & TCPCB_LOST)) {
+			cb->sacked |= TCPCB_LOST;
+			tp->lost_out += tcp_skb_pcount(skb);
+		}
+	}
+	tp->retransmit_skb_hint = NULL;
+}
+
 /*
  * The flow is on its path anew: what was learnt of it within a minute holds
  * again, and otherwise nothing is known. Called with the socket locked.
@@ -82,15 +105,14 @@ void shim_path_recall(struct sock *sk, struct shim_flow *flow)
 	flow->restart_cwnd = 0;
 	if (!tp->packets_out)
 		return;
-	/*
-	 * What is under way counts as lost with the old path, and the timer that repeats it must not
-	 * take the window of the new one away: as if that loss had been answered already.
-	 */
+	/* The window of the new path is not to pay for it: as if that loss had been answered already. */
+	shim_path_lose(sk);
 	flow->restart_cwnd = state ? max(state->cwnd, 2U) : TCP_INIT_CWND;
 	if (state)
 		tp->snd_ssthresh = min(max(state->cwnd, 2U), state->ssthresh);
 	tp->high_seq = tp->snd_nxt;
 	tp->undo_marker = 0;
+	tp->frto = 0;
 	inet_csk(sk)->icsk_ca_state = TCP_CA_Loss;
 	inet_csk(sk)->icsk_retransmits = 1;
 }

@@ -68,7 +68,7 @@ struct shim_transport {
 	u32 window;
 	u16 mtu;
 	u8 wscale;
-	u8 pad;
+	u8 ecn; /* wants ECN if it connects, takes it if it is connected to */
 };
 
 /* What is left of a TCP endpoint that has closed. */
@@ -194,7 +194,7 @@ void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats, bool
 struct socket *shim_tcp_new(struct net *net);
 struct socket *shim_tcp_socket(const struct shim_flow *flow);
 void shim_tcp_inherit(struct socket *inner, struct socket *from);
-void shim_tcp_offer(struct socket *inner, u32 mtu, struct shim_transport *offer);
+void shim_tcp_offer(struct socket *inner, u32 mtu, bool connects, struct shim_transport *offer);
 int shim_tcp_adopt(struct shim_flow *flow, struct socket *inner, u64 remote_id, const struct shim_path *path,
 		   const struct shim_transport *local, const struct shim_transport *remote);
 void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, bool fresh);

@@ -19,9 +19,9 @@ static int shim_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *f
 	struct shim_flow *flow = shim_flow_of(sk);
 
 	/* A timer that expired has left one segment of the window, but this path has lost nothing yet. */
-	if (unlikely(flow->restart_cwnd) && inet_csk(sk)->icsk_ca_state == TCP_CA_Loss &&
-	    inet_csk(sk)->icsk_retransmits > 1) {
-		tcp_snd_cwnd_set(tcp_sk(sk), flow->restart_cwnd);
+	if (unlikely(flow->restart_cwnd) && skb->len > tcp_hdrlen(skb)) {
+		if (inet_csk(sk)->icsk_ca_state == TCP_CA_Loss && inet_csk(sk)->icsk_retransmits > 1)
+			tcp_snd_cwnd_set(tcp_sk(sk), flow->restart_cwnd);
 		flow->restart_cwnd = 0;
 	}
 	shim_watch_sent(sk, flow);
@@ -146,8 +146,16 @@ u32 shim_tcp_user_timeout(const struct socket *inner)
 	return READ_ONCE(inet_csk(inner->sk)->icsk_user_timeout);
 }
 
+/* What the sysctl net.ipv4.tcp_ecn says of a connection. Accurate ECN is not spoken here: where it says that, it is ECN. */
+static bool shim_wants_ecn(const struct net *net, bool connects)
+{
+	u8 mode = READ_ONCE(net->ipv4.sysctl_tcp_ecn);
+
+	return connects ? mode == 1 || mode == 3 || mode == 4 : mode != 0;
+}
+
 /* The window scale follows from the largest buffer that autotuning may reach. */
-void shim_tcp_offer(struct socket *inner, u32 mtu, struct shim_transport *offer)
+void shim_tcp_offer(struct socket *inner, u32 mtu, bool connects, struct shim_transport *offer)
 {
 	struct net *net = sock_net(inner->sk);
 	u32 space = max_t(u32, READ_ONCE(net->ipv4.sysctl_tcp_rmem[2]), READ_ONCE(sysctl_rmem_max));
@@ -157,6 +165,7 @@ void shim_tcp_offer(struct socket *inner, u32 mtu, struct shim_transport *offer)
 	offer->wscale = clamp_t(int, ilog2(space) - 15, 0, TCP_MAX_WSCALE);
 	offer->window = 64240;
 	offer->mtu = min_t(u32, mtu, U16_MAX);
+	offer->ecn = shim_wants_ecn(net, connects);
 }
 
 /* An error of the endpoint is the AF_ECCP socket's too. Called with the socket locked. */
@@ -229,6 +238,7 @@ static void shim_agree(struct sock *sk, const struct shim_transport *local, cons
 	tp->tcp_header_len = sizeof(struct tcphdr) + TCPOLEN_TSTAMP_ALIGNED;
 	tp->snd_wnd = min_t(u32, remote->window, 1U << 20);
 	tp->max_window = tp->snd_wnd;
+	tcp_ecn_mode_set(tp, local->ecn && remote->ecn ? TCP_ECN_MODE_RFC3168 : TCP_ECN_DISABLED);
 	tp->snd_wl1 = remote->isn;
 	inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
 }
@@ -289,17 +299,35 @@ out:
 	return err;
 }
 
-/* Sends again at once, without the waiting times that have grown while nothing arrived. */
+/* What TCP leaves to whoever holds the lock is done when the lock is given back. */
+static void shim_tcp_leave(struct sock *sk, enum tsq_enum what)
+{
+	if (!test_and_set_bit(what, &sk->sk_tsq_flags))
+		sock_hold(sk);
+}
+
+/*
+ * Sends again at once, without the waiting times that have grown while nothing arrived: as if the
+ * timer had expired, or all that is marked as lost. A segment whose last copy still lies in a queue
+ * of this host cannot be sent now; the timer repeats it. Called with the socket locked.
+ */
 void shim_tcp_resend(struct sock *sk)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct tcp_sock *tp = tcp_sk(sk);
 
 	icsk->icsk_rto = TCP_TIMEOUT_INIT;
 	icsk->icsk_backoff = 0;
-	if (tcp_sk(sk)->packets_out)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, 1, TCP_RTO_MAX);
-	else if (tcp_write_queue_empty(sk) == false)
-		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, 1, TCP_RTO_MAX);
+	if (tp->lost_out > tp->retrans_out) {
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, HZ / 50, TCP_RTO_MAX);
+		shim_tcp_leave(sk, TCP_TSQ_DEFERRED);
+	} else if (tp->packets_out) {
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, 0, TCP_RTO_MAX);
+		shim_tcp_leave(sk, TCP_WRITE_TIMER_DEFERRED);
+	} else if (!tcp_write_queue_empty(sk)) {
+		inet_csk_reset_xmit_timer(sk, ICSK_TIME_PROBE0, 0, TCP_RTO_MAX);
+		shim_tcp_leave(sk, TCP_WRITE_TIMER_DEFERRED);
+	}
 }
 
 /* Moves the endpoint to @path. @fresh: it is another one, not the same by another port. */

@@ -99,6 +99,80 @@ fn has(world: &World, host: usize, wanted: impl Fn(&Event) -> bool) -> bool {
     world.event_at(host, wanted).is_some()
 }
 
+/// Acknowledgements are late; they are missed when `left` has passed.
+fn suspicion(world: &mut World, host: usize, left: Duration) {
+    let now = world.now;
+    let node = &mut world.nodes[host];
+    node.host.now = now;
+    node.conn.handle_path_suspicion(&node.host, FLOW, RTT, left);
+    world.flush();
+}
+
+/// What is to be known when acknowledgements are missed is known then: the move needs one round
+/// trip from there, and nothing is judged before.
+#[test]
+fn a_suspected_path_is_left_as_soon_as_patience_ends() {
+    const LEFT: Duration = Duration::from_millis(125);
+    let mut world = world(settings(Policy::FailOver), 2, 1);
+    cut(&mut world, addr(CLIENT, 1), addr(SERVER, 1));
+    suspicion(&mut world, CLIENT, LEFT);
+    run(&mut world, LEFT.as_millis() - 5);
+    assert!(!has(&world, CLIENT, |e| matches!(
+        e,
+        Event::PathTrouble { .. } | Event::Moving { .. }
+    )));
+    let took = until(&mut world, 2, 1, 2 * RTT.as_millis());
+    assert!(took > 0, "moved before acknowledgements were missed");
+}
+
+/// The first question goes along the path in use only: an acknowledgement that was merely late
+/// costs one ping and its answer.
+#[test]
+fn a_suspicion_that_is_unfounded_costs_one_ping() {
+    let mut world = world(settings(Policy::FailOver), 4, 4);
+    let probes = |world: &World| [CLIENT, SERVER].map(|h| world.nodes[h].conn.counters().probes);
+    let before = probes(&world);
+    suspicion(&mut world, CLIENT, Duration::from_millis(125));
+    run(&mut world, 5_000);
+    let after = probes(&world);
+    assert_eq!(after[CLIENT] - before[CLIENT], 1);
+    assert_eq!(after[SERVER], before[SERVER]);
+    assert!(uses(&world, 1, 1));
+}
+
+#[test]
+fn a_suspicion_is_handled_by_hand_when_the_policy_says_so() {
+    let mut world = world(settings(Policy::Manual), 2, 1);
+    cut(&mut world, addr(CLIENT, 1), addr(SERVER, 1));
+    suspicion(&mut world, CLIENT, Duration::from_millis(125));
+    run(&mut world, 5_000);
+    assert!(uses(&world, 1, 1));
+    assert!(has(&world, CLIENT, |e| matches!(
+        e,
+        Event::PathTrouble { .. }
+    )));
+}
+
+/// Both addresses of the client are gone for a while. The server is told that its path is good
+/// again, though it is the one that it was, so that its transport goes on at once.
+#[test]
+fn a_peer_that_comes_back_to_where_it_was_is_noticed() {
+    let mut world = world(settings(Policy::FailOver), 1, 1);
+    world.set_addresses(CLIENT, vec![]);
+    trouble(&mut world, SERVER);
+    run(&mut world, 3_000);
+    assert!(has(&world, SERVER, |e| matches!(
+        e,
+        Event::PathTrouble { .. }
+    )));
+    world.set_addresses(CLIENT, addresses(CLIENT, 1));
+    run(&mut world, 2 * RTT.as_millis());
+    assert!(has(&world, SERVER, |e| matches!(
+        e,
+        Event::PathAnswers { .. }
+    )));
+}
+
 #[test]
 fn a_path_that_answers_is_kept() {
     let mut world = world(settings(Policy::FailOver), 2, 2);
@@ -464,6 +538,10 @@ fn patience_is_three_round_trips_and_a_least_time() {
     assert_eq!(
         conn.path_patience(Duration::from_millis(300)),
         Some(Duration::from_millis(900))
+    );
+    assert_eq!(
+        conn.path_suspicion(Duration::from_millis(300)),
+        Some(Duration::from_millis(450))
     );
     assert!(Instant(0) < world.now);
 }

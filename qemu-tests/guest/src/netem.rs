@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// TCA_NETEM_REORDER.
 const REORDER: u16 = 3;
+/// TCA_NETEM_ECN.
+const ECN: u16 = 7;
 /// TCA_NETEM_LATENCY64: nanoseconds, replaces the psched ticks of the struct.
 const LATENCY64: u16 = 10;
 /// TCA_NETEM_JITTER64.
@@ -26,6 +28,8 @@ pub struct Netem {
     pub duplicate: f64,
     /// Part of the packets that overtake the delayed ones, 0 to 1.
     pub reorder: f64,
+    /// What would vanish is marked "congestion experienced" if it allows that.
+    pub marks: bool,
 }
 
 impl Netem {
@@ -46,6 +50,9 @@ impl Netem {
         }
         attribute(&mut bytes, LATENCY64, &nanoseconds(self.delay));
         attribute(&mut bytes, JITTER64, &nanoseconds(self.jitter));
+        if self.marks {
+            attribute(&mut bytes, ECN, &1u32.to_ne_bytes());
+        }
         if self.reorder > 0.0 {
             let mut reorder = part(self.reorder).to_ne_bytes().to_vec();
             reorder.extend_from_slice(&0u32.to_ne_bytes());
