@@ -47,6 +47,10 @@ pub(crate) struct Config {
     pub(crate) datagram_idle: Duration,
     /// Set-ups in waiting from which on first SYNs are answered with cookies.
     pub(crate) cookie_threshold: u32,
+    /// Stateless resets a second, and refusals a second; 0 is no limit.
+    pub(crate) stranger_rate: u32,
+    /// How long a packet size that was lowered because large packets vanished is kept.
+    pub(crate) mtu_raise: Option<Duration>,
 }
 
 impl Config {
@@ -57,6 +61,8 @@ impl Config {
         max_datagram_peers: 1024,
         datagram_idle: Duration::from_secs(60),
         cookie_threshold: 128,
+        stranger_rate: 100,
+        mtu_raise: Some(Duration::from_secs(60)),
     };
 
     /// The defaults, with a reset key of its own.
@@ -71,9 +77,6 @@ impl Config {
 
 /// Ports that are given to sockets which ask for any, as the kernel's default range.
 const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=60_999;
-
-/// Most answers a second to packets that belong to no connection.
-const STRANGER_ANSWERS: u32 = 100;
 
 /// The rules for local addresses, in the order in which they are applied.
 struct Rules {
@@ -146,7 +149,7 @@ impl Net {
                 half_open: Atomic::new(0),
                 generation: Atomic::new(0),
                 address_news: Atomic::new(0),
-                refusals <- new_mutex!(TokenBucket::new(STRANGER_ANSWERS, now())),
+                refusals <- new_mutex!(TokenBucket::new(initial.stranger_rate, now())),
                 strangers <- Strangers::new(&initial),
             }),
             GFP_KERNEL,
@@ -174,6 +177,9 @@ impl Net {
         }
         *self.config.lock() = new;
         self.strangers.set(&new);
+        if new.stranger_rate != old.stranger_rate {
+            *self.refusals.lock() = TokenBucket::new(new.stranger_rate, now());
+        }
         self.for_each_flow(|flow| flow.connection.set_settings(&new.core));
         Ok(())
     }

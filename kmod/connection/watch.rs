@@ -28,6 +28,12 @@ impl Connection {
         let carrier = state.core.carrying_flow();
         let seen = flow.endpoint().watch();
         let rtt = Duration(seen.srtt_us.into());
+        if seen.lowered_ms > 0 {
+            let after = self.net.config().mtu_raise;
+            if after.is_some_and(|after| u64::from(seen.lowered_ms) >= after.as_millis()) {
+                flow.endpoint().raise();
+            }
+        }
         let (stopped, received) = flow.note_received(seen.rx_packets);
         let Some(patience) = state.core.path_patience(rtt) else {
             return flow.endpoint().end_watch();

@@ -76,6 +76,11 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
     to.u32(
         sys::ECCP_A_SETTINGS_COOKIE_THRESHOLD,
         config.cookie_threshold,
+    )?;
+    to.u32(sys::ECCP_A_SETTINGS_STRANGER_RATE, config.stranger_rate)?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_MTU_RAISE_MS,
+        config.mtu_raise.map_or(0, millis),
     )
 }
 
@@ -150,6 +155,7 @@ fn read(request: &Request, config: &mut Config) {
             sys::ECCP_A_SETTINGS_NAT_KEEPALIVE_MS,
             &mut core.nat_keepalive,
         ),
+        (sys::ECCP_A_SETTINGS_MTU_RAISE_MS, &mut config.mtu_raise),
     ];
     for (kind, setting) in spans {
         if let Some(ms) = number(kind) {
@@ -195,6 +201,10 @@ fn read(request: &Request, config: &mut Config) {
         (
             sys::ECCP_A_SETTINGS_COOKIE_THRESHOLD,
             &mut config.cookie_threshold,
+        ),
+        (
+            sys::ECCP_A_SETTINGS_STRANGER_RATE,
+            &mut config.stranger_rate,
         ),
     ];
     for (kind, setting) in numbers {

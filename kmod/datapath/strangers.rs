@@ -25,13 +25,13 @@ use kernel::{
     sync::atomic::{Atomic, Relaxed},
 };
 
-/// Most stateless resets a second of a namespace.
-const RESETS: u32 = 100;
 /// Longest answer to a stranger, in bytes.
 const MAX_ANSWER: usize = 96;
 
 struct Resets {
     key: ResetKey,
+    /// The setting `stranger-rate`.
+    rate: u32,
     limit: TokenBucket,
 }
 
@@ -50,7 +50,8 @@ impl Strangers {
     pub(crate) fn new(config: &Config) -> impl PinInit<Self> {
         let resets = Resets {
             key: config.core.reset_key,
-            limit: TokenBucket::new(RESETS, now()),
+            rate: config.stranger_rate,
+            limit: TokenBucket::new(config.stranger_rate, now()),
         };
         let threshold = signed(config.cookie_threshold);
         pin_init!(Self {
@@ -62,7 +63,13 @@ impl Strangers {
 
     /// Takes over what has been set.
     pub(crate) fn set(&self, config: &Config) {
-        self.resets.with(|resets| resets.key = config.core.reset_key);
+        self.resets.with(|resets| {
+            resets.key = config.core.reset_key;
+            if resets.rate != config.stranger_rate {
+                resets.rate = config.stranger_rate;
+                resets.limit = TokenBucket::new(config.stranger_rate, now());
+            }
+        });
         self.threshold
             .store(signed(config.cookie_threshold), Relaxed);
     }

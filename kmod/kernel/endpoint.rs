@@ -492,6 +492,14 @@ impl Endpoint {
         }
     }
 
+    /// Has TCP look for a larger packet size, if it was lowered. Only while the endpoint is adopted.
+    pub(crate) fn raise(&self) {
+        if !self.datagrams {
+            // SAFETY: adopted, so there is an inner socket.
+            unsafe { sys::shim_path_raise(self.as_ptr()) };
+        }
+    }
+
     /// Counters of the flow; and of TCP while `adopted`.
     pub(crate) fn stats(&self, adopted: bool) -> FlowStats {
         if self.datagrams {

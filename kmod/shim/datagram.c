@@ -262,6 +262,7 @@ u32 shim_dgram_deliver(struct sk_buff *skb, struct shim_flow *flow, u32 kind)
 
 	if (skb_is_gso(skb) || !pskb_may_pull(skb, SHIM_HEADER_LEN + sizeof(struct udphdr)))
 		goto drop;
+	shim_rx_look_at_source(skb, flow, kind);
 	if (!shim_rx_unwrap(skb, flow, kind, IPPROTO_UDP)) {
 		outcome = SHIM_DGRAM_FULL;
 		goto drop;

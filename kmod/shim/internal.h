@@ -51,6 +51,8 @@ struct shim_flow {
 	__wsum pseudo;
 	struct sk_buff_head held;
 	u32 restart_cwnd; /* window with which what was outstanding on the last path is sent again; 0: as it is */
+	bool searching;	       /* TCP looks for a larger packet size, which was lowered */
+	unsigned long lowered; /* since when it is lowered and not looked for; 0: it is not */
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
 	/* watch.c: what TCP had delivered when it last sent, and since when it had. */
 	u32 delivered;
@@ -141,6 +143,7 @@ int shim_udp_gro_complete(struct sock *sk, struct sk_buff *skb, int offset);
 void shim_tcp_resend(struct sock *sk);
 void shim_path_remember(struct sock *sk, struct shim_flow *flow);
 void shim_path_recall(struct sock *sk, struct shim_flow *flow);
+u32 shim_path_mtu(const struct sock *sk, const struct shim_flow *flow);
 void shim_watch_begin(struct shim_flow *flow);
 void shim_watch_sent(struct sock *sk, struct shim_flow *flow);
 void shim_flow_apply_route(struct sock *sk, struct shim_flow *flow, struct dst_entry *dst);
@@ -160,6 +163,7 @@ int shim_getsockopt(struct socket *sock, int level, int name, char __user *val, 
 int shim_set_peek_off(struct sock *sk, int val);
 int shim_await(struct socket *sock, bool nonblock);
 int shim_recv_event(struct socket *sock, struct msghdr *m);
+void shim_rx_look_at_source(const struct sk_buff *skb, struct shim_flow *flow, u32 kind);
 bool shim_rx_unwrap(struct sk_buff *skb, const struct shim_flow *flow, u32 kind, u8 protocol);
 extern const struct proto_ops shim_dgram_ops;
 

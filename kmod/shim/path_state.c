@@ -15,6 +15,35 @@ static bool shim_is_state_of(const struct shim_path_state *state, const struct s
 	return state->left && !memcmp(state->local, path->local, 16) && !memcmp(state->remote, path->remote, 16);
 }
 
+/* The segment size that the path has shown to carry, with plain headers; no less than TCP's clamp if it has always. */
+static u16 shim_path_clamp(const struct sock *sk, const struct shim_flow *flow)
+{
+	u16 clamp = tcp_sk(sk)->rx_opt.mss_clamp;
+
+	if (!flow->searching)
+		return clamp;
+	return min_t(u32, clamp, inet_csk(sk)->icsk_mtup.search_low - sizeof(struct iphdr) - sizeof(struct tcphdr));
+}
+
+/* Ends TCP's own search for a larger size; what it has found stays. */
+static void shim_path_end_search(struct sock *sk, struct shim_flow *flow)
+{
+	tcp_sk(sk)->rx_opt.mss_clamp = shim_path_clamp(sk, flow);
+	if (flow->searching) {
+		inet_csk(sk)->icsk_mtup.enabled = 0;
+		inet_csk(sk)->icsk_mtup.probe_size = 0;
+	}
+	flow->searching = false;
+	flow->lowered = 0;
+}
+
+/* The packet size in use, as TCP knows it. */
+u32 shim_path_mtu(const struct sock *sk, const struct shim_flow *flow)
+{
+	return min_t(u32, READ_ONCE(inet_csk(sk)->icsk_pmtu_cookie),
+		     shim_path_clamp(sk, flow) + sizeof(struct iphdr) + sizeof(struct tcphdr));
+}
+
 /* The flow leaves its path. Called with the socket locked. */
 void shim_path_remember(struct sock *sk, struct shim_flow *flow)
 {
@@ -46,7 +75,7 @@ void shim_path_remember(struct sock *sk, struct shim_flow *flow)
 	state->mdev_us = tp->mdev_us;
 	state->mdev_max_us = tp->mdev_max_us;
 	state->rttvar_us = tp->rttvar_us;
-	state->mss_clamp = tp->rx_opt.mss_clamp;
+	state->mss_clamp = shim_path_clamp(sk, flow);
 }
 
 /* What is under way counts as lost with the old path, but for what the peer is known to have. */
@@ -86,6 +115,7 @@ void shim_path_recall(struct sock *sk, struct shim_flow *flow)
 		if (shim_is_state_of(&flow->states[i], &flow->path) &&
 		    time_before(jiffies, flow->states[i].left + SHIM_STATE_LIFE))
 			state = &flow->states[i];
+	shim_path_end_search(sk, flow);
 	minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U);
 	if (state) {
 		tcp_snd_cwnd_set(tp, state->cwnd);
@@ -95,6 +125,8 @@ void shim_path_recall(struct sock *sk, struct shim_flow *flow)
 		tp->mdev_max_us = state->mdev_max_us;
 		tp->rttvar_us = state->rttvar_us;
 		tp->rx_opt.mss_clamp = state->mss_clamp;
+		if (state->mss_clamp < flow->mss_clamp)
+			flow->lowered = jiffies ?: 1;
 	} else {
 		tcp_snd_cwnd_set(tp, min_t(u32, tcp_snd_cwnd(tp), TCP_INIT_CWND));
 		tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
@@ -130,6 +162,7 @@ u32 shim_path_shrink(struct shim_flow *flow)
 	int i;
 
 	lock_sock(sk);
+	shim_path_end_search(sk, flow);
 	for (i = 0; i < ARRAY_SIZE(sizes) && !mtu; i++) {
 		u16 clamp = sizes[i] - sizeof(struct iphdr) - sizeof(struct tcphdr);
 
@@ -141,10 +174,45 @@ u32 shim_path_shrink(struct shim_flow *flow)
 			mtu = sizes[i];
 		}
 	}
+	if (tp->rx_opt.mss_clamp < flow->mss_clamp)
+		flow->lowered = jiffies ?: 1;
 	if (mtu && flow->path.usable && sk->sk_state != TCP_CLOSE) {
 		inet_csk(sk)->icsk_pmtu_cookie = 0; /* the next segment is measured anew */
 		shim_tcp_resend(sk);
 	}
 	release_sock(sk);
 	return mtu;
+}
+
+/*
+ * Lets TCP search for a larger size on a path whose size was lowered: with single
+ * segments, whose loss costs one retransmission and nothing of the window (RFC 4821).
+ */
+void shim_path_raise(struct shim_flow *flow)
+{
+	struct sock *sk = flow->inner->sk;
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct tcp_sock *tp = tcp_sk(sk);
+	const struct dst_entry *dst;
+	u32 low, high;
+
+	lock_sock(sk);
+	dst = __sk_dst_get(sk);
+	if (!flow->lowered || !dst || !flow->path.usable || sk->sk_state == TCP_CLOSE)
+		goto out;
+	flow->lowered = 0;
+	low = tp->rx_opt.mss_clamp + sizeof(struct iphdr) + sizeof(struct tcphdr);
+	high = min_t(u32, dst_mtu(dst), flow->mss_clamp + sizeof(struct iphdr) + sizeof(struct tcphdr));
+	if (low >= high)
+		goto out;
+	icsk->icsk_mtup.search_low = low;
+	icsk->icsk_mtup.search_high = high;
+	icsk->icsk_mtup.probe_size = 0;
+	icsk->icsk_mtup.probe_timestamp = tcp_jiffies32;
+	icsk->icsk_mtup.enabled = 1;
+	icsk->icsk_pmtu_cookie = 0; /* the next segment is measured anew */
+	tp->rx_opt.mss_clamp = high - sizeof(struct iphdr) - sizeof(struct tcphdr);
+	flow->searching = true;
+out:
+	release_sock(sk);
 }

@@ -36,7 +36,7 @@ int shim_udp_rcv(struct sock *sk, struct sk_buff *skb)
  * the peer another address. The path is read without its lock, because the
  * core compares again.
  */
-static void shim_rx_look_at_source(const struct sk_buff *skb, struct shim_flow *flow, u32 kind)
+void shim_rx_look_at_source(const struct sk_buff *skb, struct shim_flow *flow, u32 kind)
 {
 	const struct shim_path *path = &flow->path;
 	struct shim_origin origin;

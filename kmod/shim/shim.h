@@ -99,8 +99,9 @@ struct shim_watch {
 	u32 unacknowledged_us; /* since anything was acknowledged */
 	u32 silent_us;	       /* since data came */
 	u32 srtt_us;
+	u32 lowered_ms; /* since packets were made smaller because large ones vanish; 0: they were not */
 	bool outstanding;
-	u8 pad[3];
+	u8 pad[7];
 };
 
 /* Where a datagram leaves by. */
@@ -216,6 +217,7 @@ void shim_watch_look(struct shim_flow *flow, struct shim_watch *watch);
 void shim_watch_end(struct shim_flow *flow);
 void shim_watch_resend(struct shim_flow *flow);
 u32 shim_path_shrink(struct shim_flow *flow);
+void shim_path_raise(struct shim_flow *flow);
 
 /* ---- datagram.c: flows that carry datagrams, and their sockets ---- */
 struct socket *shim_dgram_new(struct net *net, struct socket *sock);

@@ -92,8 +92,7 @@ void shim_flow_stats(struct shim_flow *flow, struct shim_flow_stats *stats, bool
 		stats->srtt_us = READ_ONCE(tp->srtt_us) >> 3;
 		stats->cwnd = tcp_snd_cwnd(tp);
 		stats->mss = READ_ONCE(tp->mss_cache);
-		stats->mtu = min_t(u32, READ_ONCE(inet_csk(flow->inner->sk)->icsk_pmtu_cookie),
-				   READ_ONCE(tp->rx_opt.mss_clamp) + sizeof(struct iphdr) + sizeof(struct tcphdr));
+		stats->mtu = shim_path_mtu(flow->inner->sk, flow);
 		stats->ssthresh = READ_ONCE(tp->snd_ssthresh);
 		stats->tcp_state = READ_ONCE(flow->inner->sk->sk_state);
 	}

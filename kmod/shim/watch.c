@@ -38,6 +38,8 @@ void shim_watch_look(struct shim_flow *flow, struct shim_watch *watch)
 
 	memset(watch, 0, sizeof(*watch));
 	watch->outstanding = READ_ONCE(tp->packets_out) || READ_ONCE(icsk->icsk_probes_out);
+	if (READ_ONCE(flow->lowered))
+		watch->lowered_ms = jiffies_to_msecs(jiffies - READ_ONCE(flow->lowered)) ?: 1;
 	watch->srtt_us = READ_ONCE(tp->srtt_us) >> 3;
 	watch->rx_packets = READ_ONCE(flow->rx_packets);
 	watch->silent_us = jiffies_to_usecs(tcp_jiffies32 - READ_ONCE(icsk->icsk_ack.lrcvtime));

@@ -90,6 +90,14 @@ static const struct netlink_range_validation eccp_a_settings_nat_keepalive_ms_ra
 	.max	= 86400000ULL,
 };
 
+static const struct netlink_range_validation eccp_a_settings_stranger_rate_range = {
+	.max	= 1000000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_settings_mtu_raise_ms_range = {
+	.max	= 86400000ULL,
+};
+
 /* ECCP_CMD_CONNECTION_GET - do */
 static const struct nla_policy eccp_connection_get_nl_policy[ECCP_A_CONNECTION_ID + 1] = {
 	[ECCP_A_CONNECTION_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
@@ -109,7 +117,7 @@ static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX +
 };
 
 /* ECCP_CMD_SETTINGS_SET - do */
-static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_NAT_KEEPALIVE_MS + 1] = {
+static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MTU_RAISE_MS + 1] = {
 	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
@@ -130,6 +138,8 @@ static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_NAT_K
 	[ECCP_A_SETTINGS_COOKIE_THRESHOLD] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_cookie_threshold_range),
 	[ECCP_A_SETTINGS_RESET_KEY] = NLA_POLICY_EXACT_LEN(32),
 	[ECCP_A_SETTINGS_NAT_KEEPALIVE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_nat_keepalive_ms_range),
+	[ECCP_A_SETTINGS_STRANGER_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_stranger_rate_range),
+	[ECCP_A_SETTINGS_MTU_RAISE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_mtu_raise_ms_range),
 };
 
 /* ECCP_CMD_FLOW_ADD - do */
@@ -218,7 +228,7 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd		= ECCP_CMD_SETTINGS_SET,
 		.doit		= eccp_nl_settings_set_doit,
 		.policy		= eccp_settings_set_nl_policy,
-		.maxattr	= ECCP_A_SETTINGS_NAT_KEEPALIVE_MS,
+		.maxattr	= ECCP_A_SETTINGS_MTU_RAISE_MS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -47,5 +47,9 @@ attributes! {
         19 "reset-key" ResetKey([u8; 32]),
         #[doc = "How often a connection behind a NAT reminds it of itself; 0 never."]
         20 "nat-keepalive-ms" NatKeepaliveMs(u32),
+        #[doc = "Stateless resets per second, and refusals per second, to packets that belong to no connection; 0 is no limit."]
+        21 "stranger-rate" StrangerRate(u32),
+        #[doc = "How long packets that were made smaller because large ones vanished stay so before larger ones are tried on the same path; 0 for ever."]
+        22 "mtu-raise-ms" MtuRaiseMs(u32),
     }
 }

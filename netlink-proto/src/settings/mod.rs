@@ -36,6 +36,8 @@ impl SettingsAttribute {
             | S::MaxDatagramPeers(value)
             | S::DatagramIdleMs(value)
             | S::NatKeepaliveMs(value)
+            | S::StrangerRate(value)
+            | S::MtuRaiseMs(value)
             | S::CookieThreshold(value) => value.to_string(),
             S::ResetKey(key) => hexadecimal(key),
             S::Other(other) => format!("unknown-{}", other.kind()),
@@ -79,6 +81,8 @@ impl SettingsAttribute {
                 S::ResetKey(key(value).ok_or_else(|| format!("{name}: not 64 hexadecimal digits"))?)
             }
             "nat-keepalive-ms" => S::NatKeepaliveMs(number()?),
+            "stranger-rate" => S::StrangerRate(number()?),
+            "mtu-raise-ms" => S::MtuRaiseMs(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
+use eccp_netlink::flow::{Addition, Target};
 use eccp_netlink::settings::SettingsAttribute;
 use eccp_netlink::stats::Counter;
 use rustix::net::sockopt;
@@ -25,7 +26,7 @@ use crate::link;
 use crate::namespace::Namespace;
 use crate::roster::{Needs, Scenario};
 use crate::stage::Stage;
-use crate::stream::Pair;
+use crate::stream::{info, Pair};
 use crate::topology::{Access, Campus, Family};
 
 const PORT: u16 = 7000;
@@ -41,6 +42,11 @@ pub(super) const TABLE: &[Scenario] = &[
     scenario("half_close_then_both_move", false, half_close),
     scenario("reset_in_a_move", false, reset_in_move),
     scenario("peer_restarts_with_its_key", true, restart_with_key),
+    scenario(
+        "peer_restarts_under_two_flows",
+        false,
+        restart_under_two_flows,
+    ),
     scenario("peer_restarts_without_a_key", false, restart_without),
 ];
 
@@ -169,6 +175,40 @@ fn restart_with_key(stage: &Stage) -> Result<()> {
     ensure!(
         error == libc::ECONNRESET && counters.get(Counter::FlowsLost) == 1,
         "errno {error} after {took:?}: {counters}"
+    );
+    Ok(())
+}
+
+/// The same with a backup flow: neither flow outlives the other.
+fn restart_under_two_flows(stage: &Stage) -> Result<()> {
+    let key = || vec![SettingsAttribute::ResetKey(KEY)];
+    let keep = |host: &Namespace| Control::open(host)?.set(key());
+    let mut campus = Campus::build()?;
+    keep(&campus.server)?;
+    let pair = connect(stage, &campus)?;
+    let mut control = Control::open(&campus.client)?;
+    let first = info(&pair.client)?.local_flow_id;
+    let addition = Addition {
+        from: Target::Address(Access::LTE.address(Family::V4)),
+        remote: None,
+        backup: true,
+    };
+    control.client().add_flow(first, &addition)?;
+    let mut server = Control::open(&campus.server)?;
+    let begin = Instant::now();
+    let limit = stage.patience(NOTICE);
+    while server.flows()?.len() < 2 {
+        ensure!(begin.elapsed() < limit, "no second flow after {limit:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+    drop(server);
+    lose_server(&mut campus, pair.server, keep)?;
+    let (error, took) = fails(&pair.client, stage.patience(NOTICE))?;
+    stage.measure("noticed_ms", took.as_millis() as u64);
+    ensure!(
+        error == libc::ECONNRESET,
+        "errno {error} after {took:?}: {}",
+        control.counters()?
     );
     Ok(())
 }

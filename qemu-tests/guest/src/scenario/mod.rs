@@ -6,6 +6,7 @@ use crate::roster::Scenario;
 mod applications;
 mod attack;
 mod both;
+mod congestion;
 mod connections;
 mod datagram_calls;
 mod datagram_moves;
@@ -49,4 +50,5 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     ends::TABLE,
     both::TABLE,
     lifecycle::TABLE,
+    congestion::TABLE,
 ];

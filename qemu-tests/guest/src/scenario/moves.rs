@@ -127,6 +127,7 @@ fn ten_moves(stage: &Stage) -> Result<()> {
             loss: 0.05,
             duplicate: 0.05,
             reorder: 0.1,
+            marks: false,
         };
         roaming.campus.shape(access, netem)?;
     }

@@ -7,15 +7,18 @@
 //!     .2     10.20.0.0/24   .1  NAT  .1  10.30.0.0/24  .2
 //! ```
 
-use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+use eccp_netlink::flow::Service;
 use eccp_netlink::settings::SettingsAttribute;
+use eccp_netlink::socket::{Address, Datagram};
 use eccp_netlink::stats::Counter;
 use eccp_netlink::{Encap, FlowState};
+use rustix::net::RecvFlags;
 
 use crate::control::{wait_local, wait_until, Control};
 use crate::conversation::{Conversation, Load};
@@ -28,6 +31,7 @@ use crate::stage::Stage;
 use crate::stream::{info, Pair};
 use crate::topology::Family;
 
+const PORT: u16 = 7000;
 /// The IP protocol of native encapsulation.
 const ECCP_PROTOCOL: u8 = 253;
 /// Longest pause in delivery when the NAT has forgotten the connection, on a quiet machine.
@@ -39,6 +43,8 @@ pub(super) const TABLE: &[Scenario] = &[
     scenario("nat_forgets_during_both", false, forgets_during_both),
     scenario("nat_forgets_while_idle", false, forgets_while_idle),
     scenario("nat_and_a_move", false, a_move),
+    scenario("nat66_forgets_during_both", false, forgets_over_ipv6),
+    scenario("nat_forgets_under_datagrams", true, forgets_under_datagrams),
 ];
 
 const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>) -> Scenario {
@@ -53,14 +59,16 @@ const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>
 }
 
 struct Home {
+    family: Family,
     client: Namespace,
     router: Namespace,
     server: Namespace,
 }
 
 impl Home {
-    fn build() -> Result<Self> {
+    fn build(family: Family) -> Result<Self> {
         let home = Home {
+            family,
             client: Namespace::create("client")?,
             router: Namespace::create("home")?,
             server: Namespace::create("server")?,
@@ -74,7 +82,7 @@ impl Home {
             (&home.server, "eth0", 30, 2),
         ] {
             host.run(|| {
-                link::add_address(name, Prefix::usual(Family::V4.host(network, number)))?;
+                link::add_address(name, Prefix::usual(family.host(network, number)))?;
                 link::set_up(name)?;
                 link::shape(name, &Netem::delay(Duration::from_millis(3)))
             })?;
@@ -82,7 +90,7 @@ impl Home {
         home.client.run(|| {
             link::add_route(Route {
                 destination: None,
-                gateway: Family::V4.host(20, 1),
+                gateway: family.host(20, 1),
                 metric: 0,
                 table: None,
             })
@@ -100,9 +108,9 @@ impl Home {
 
     /// Connects through the NAT; both ends must know what lies between them.
     fn connect(&self, stage: &Stage) -> Result<Pair> {
-        let address = SocketAddr::new(Family::V4.host(30, 2), 7000);
+        let address = SocketAddr::new(self.family.host(30, 2), 7000);
         let pair = Pair::connect(stage.plan.transport, &self.client, &self.server, address)?;
-        let outside = Family::V4.host(30, 1);
+        let outside = self.family.host(30, 1);
         let seen = info(&pair.server)?;
         ensure!(
             seen.remote == outside && seen.encap == Encap::Udp,
@@ -124,19 +132,24 @@ impl Home {
 }
 
 fn forgets_during_download(stage: &Stage) -> Result<()> {
-    forgets(stage, true, false)
+    forgets(stage, Family::V4, true, false)
 }
 
 fn forgets_during_upload(stage: &Stage) -> Result<()> {
-    forgets(stage, false, true)
+    forgets(stage, Family::V4, false, true)
 }
 
 fn forgets_during_both(stage: &Stage) -> Result<()> {
-    forgets(stage, true, true)
+    forgets(stage, Family::V4, true, true)
 }
 
-fn forgets(stage: &Stage, down: bool, up: bool) -> Result<()> {
-    let home = Home::build()?;
+/// A NAT that masquerades IPv6.
+fn forgets_over_ipv6(stage: &Stage) -> Result<()> {
+    forgets(stage, Family::V6, true, true)
+}
+
+fn forgets(stage: &Stage, family: Family, down: bool, up: bool) -> Result<()> {
+    let home = Home::build(family)?;
     let pair = home.connect(stage)?;
     let load = Load::over(6, 3);
     let patience = stage.patience(Duration::from_secs(12));
@@ -178,7 +191,7 @@ fn forgets(stage: &Stage, down: bool, up: bool) -> Result<()> {
 /// The NAT forgets an idle connection, and then the server has something to say: a keepalive of
 /// the client has shown it the new binding meanwhile.
 fn forgets_while_idle(stage: &Stage) -> Result<()> {
-    let home = Home::build()?;
+    let home = Home::build(Family::V4)?;
     let mut pair = home.connect(stage)?;
     Control::open(&home.client)?.set(vec![SettingsAttribute::NatKeepaliveMs(1000)])?;
     thread::sleep(Duration::from_millis(500));
@@ -220,7 +233,7 @@ fn port_of(home: &Home) -> Result<u16> {
 
 /// A client that changes its address behind the NAT, which then forgets that binding, too.
 fn a_move(stage: &Stage) -> Result<()> {
-    let home = Home::build()?;
+    let home = Home::build(Family::V4)?;
     let pair = home.connect(stage)?;
     let load = Load::over(6, 3);
     let patience = stage.patience(Duration::from_secs(12));
@@ -249,6 +262,55 @@ fn a_move(stage: &Stage) -> Result<()> {
     let counted = Control::open(&home.server)?.counters()?;
     ensure!(
         counted.get(Counter::Rebindings) >= 1 && counted.get(Counter::PeerMoves) >= 1,
+        "the server counts {counted}"
+    );
+    Ok(())
+}
+
+/// Nobody acknowledges datagrams: those of the client show the server where it is now, so that
+/// the server's go there.
+fn forgets_under_datagrams(stage: &Stage) -> Result<()> {
+    let home = Home::build(Family::V4)?;
+    let any = Address::new(Ipv4Addr::UNSPECIFIED.into(), Service::Port(PORT));
+    let server = home.server.run(|| Ok(Datagram::bind(any)?))?;
+    let to = Address::new(Family::V4.host(30, 2), Service::Port(PORT));
+    let client = home.client.run(|| Ok(Datagram::connected(to)?))?;
+    client.send(b"hello")?;
+    let (_, peer) = server.recv_from(&mut [0; 8], RecvFlags::empty())?;
+    let old = port_of(&home)?;
+    home.forget()?;
+    client.set_read_timeout(Some(Duration::from_millis(20)))?;
+    let begin = Instant::now();
+    let limit = stage.patience(Duration::from_secs(4));
+    // What the server sends to the old binding is lost, so only what comes by the new one counts.
+    let mut answer = [0; 8];
+    loop {
+        client.send(b"where am I?")?;
+        server.send_to(b"there", &peer)?;
+        match client.recv(&mut answer) {
+            Ok(length) => {
+                ensure!(
+                    &answer[..length] == b"there",
+                    "{:?} came",
+                    &answer[..length]
+                );
+                if port_of(&home)? != old {
+                    break;
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error).context("receiving"),
+        }
+        ensure!(
+            begin.elapsed() < limit,
+            "nothing reaches the client: {}",
+            Control::open(&home.server)?.counters()?
+        );
+    }
+    stage.measure("followed_ms", begin.elapsed().as_millis() as u64);
+    let counted = Control::open(&home.server)?.counters()?;
+    ensure!(
+        counted.get(Counter::Rebindings) == 1 && counted.get(Counter::PeerMoves) == 0,
         "the server counts {counted}"
     );
     Ok(())

@@ -7,10 +7,12 @@
 //!            └─lte─── cell ─────┘        └──eth1─┘
 //! ```
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 use eccp_netlink::flow::Flow;
+use eccp_netlink::settings::SettingsAttribute;
 use eccp_netlink::stats::Counter;
 
 use super::roaming::Roaming;
@@ -35,6 +37,7 @@ const UNKNOWN: u32 = i32::MAX as u32;
 pub(super) const TABLE: &[Scenario] = &[
     scenario("mtu_shrinks", false, mtu_shrinks),
     scenario("mtu_shrinks_and_nobody_says_so", true, mtu_shrinks_silently),
+    scenario("mtu_grows_again", false, mtu_grows),
     scenario("window_of_a_path_is_kept", false, window_is_kept),
 ];
 
@@ -100,6 +103,54 @@ fn shrink(stage: &Stage, silent: bool) -> Result<()> {
     let limit = stage.patience(if silent { SILENT_GAP } else { GAP });
     ensure!(gap < limit, "nothing was delivered for {gap:?}");
     Ok(())
+}
+
+/// Large packets vanish for a while, and nobody says so. Later they pass again: packets grow, on
+/// the same path and without a stop.
+fn mtu_grows(stage: &Stage) -> Result<()> {
+    let load = Load::over(24, 8);
+    let mut roaming = Roaming::start(stage, Some(load), None)?;
+    roaming.talk.wait_for_down(load.bytes / 16)?;
+    roaming.campus.core.run(|| {
+        nat::silence(ICMP)?;
+        link::set_mtu("ap", SMALL)
+    })?;
+    let limit = stage.patience(SILENT_GAP);
+    wait_mtu(&mut roaming, "small", limit, |mtu| mtu <= SMALL)?;
+    roaming.campus.core.run(|| link::set_mtu("ap", 1500))?;
+    let before = roaming.counters()?;
+    roaming
+        .server
+        .set(vec![SettingsAttribute::MtuRaiseMs(100)])?;
+    wait_mtu(&mut roaming, "large", limit, |mtu| mtu > 1400)?;
+    let (_, server) = roaming.growth(&before)?;
+    ensure!(
+        server.get(Counter::MtuBlackHoles) == 0 && server.get(Counter::PathTroubles) == 0,
+        "the server counts {server}"
+    );
+    roaming.talk.finish()?;
+    Ok(())
+}
+
+/// Waits until the server's packets are as `wanted`.
+fn wait_mtu(
+    roaming: &mut Roaming,
+    what: &str,
+    limit: Duration,
+    wanted: impl Fn(u32) -> bool,
+) -> Result<()> {
+    let begin = Instant::now();
+    loop {
+        let mtu = sender(roaming)?.mtu;
+        if mtu.is_some_and(&wanted) {
+            return Ok(());
+        }
+        ensure!(
+            begin.elapsed() < limit,
+            "packets of {mtu:?} bytes are not {what} after {limit:?}"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn window_is_kept(stage: &Stage) -> Result<()> {
