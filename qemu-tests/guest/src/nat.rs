@@ -33,7 +33,7 @@ const FULLY_RANDOM: u32 = 1 << 4;
 
 const TABLE: &str = "test";
 
-/// Makes the namespace's router a NAT for both families that gives every binding a random port and lets the
+/// Makes the namespace's router a NAT for IPv4 that gives every binding a random port and lets the
 /// IP protocol `forbidden` not pass, as most NATs do with all but TCP, UDP and ICMP.
 ///
 /// # Errors
