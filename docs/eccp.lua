@@ -12,6 +12,7 @@ local TYPES = {
   [0] = "DATA", [1] = "SYN", [2] = "SYN-ACK", [3] = "ACK", [4] = "NACK",
   [5] = "RSYN", [6] = "RSYN-ACK", [7] = "RST", [8] = "PING", [9] = "PONG",
   [10] = "HOLE-PUNCH", [11] = "HOLE-PUNCH-ACK", [12] = "VERSION", [13] = "RESET",
+  [14] = "REDIRECT",
 }
 
 local OPTIONS = {
@@ -20,7 +21,7 @@ local OPTIONS = {
   [0x88] = "Existing flow ID", [0x09] = "Reason", [0x0a] = "Versions", [0x0b] = "Record",
   [0x0c] = "Echo",
   [0x0d] = "Flow flags", [0x14] = "Observed address", [0x16] = "Probe",
-  [0x11] = "Reset proof",
+  [0x11] = "Reset proof", [0x12] = "Redirection",
   [0x90] = "Cookie",
   [0x8f] = "MAC",
 }
@@ -29,6 +30,8 @@ local REASONS = {
   [1] = "no service", [2] = "busy", [3] = "aborted", [4] = "timed out",
   [5] = "prohibited", [6] = "closed", [7] = "removed",
 }
+
+local STEPS = { [1] = "ASK", [2] = "TICKET", [3] = "TELL", [4] = "TOLD" }
 
 local eccp = Proto("eccp", "Endpoint Connection Control Protocol")
 local f = {
@@ -57,6 +60,11 @@ local f = {
   priority = ProtoField.uint8("eccp.address.priority", "Priority", base.DEC),
   flow_id = ProtoField.uint64("eccp.flow_id", "Flow ID", base.HEX),
   reason = ProtoField.uint8("eccp.reason", "Reason", base.DEC, REASONS),
+  redirect_step = ProtoField.uint8("eccp.redirect.step", "Step", base.DEC, STEPS),
+  redirect_slot = ProtoField.uint8("eccp.redirect.slot", "Number of the ticket", base.DEC),
+  redirect_seconds = ProtoField.uint16("eccp.redirect.seconds", "Seconds", base.DEC),
+  redirect_router = ProtoField.uint64("eccp.redirect.router", "Router", base.HEX),
+  redirect_ticket = ProtoField.bytes("eccp.redirect.ticket", "Ticket"),
   known_version = ProtoField.uint8("eccp.known_version", "Known version", base.DEC),
 }
 for _, field in pairs(f) do table.insert(eccp.fields, field) end
@@ -116,6 +124,15 @@ local VALUES = {
   [0x09] = function(tree, value) tree:add(f.reason, value) return value:len() == 1 end,
   [0x0a] = function(tree, value)
     for at = 0, value:len() - 1 do tree:add(f.known_version, value(at, 1)) end
+    return true
+  end,
+  [0x12] = function(tree, value)
+    if value:len() ~= 28 then return false end
+    tree:add(f.redirect_step, value(0, 1))
+    tree:add(f.redirect_slot, value(1, 1))
+    tree:add(f.redirect_seconds, value(2, 2))
+    tree:add(f.redirect_router, value(4, 8))
+    tree:add(f.redirect_ticket, value(12, 16))
     return true
   end,
   [0x16] = function(tree, value)

@@ -6,7 +6,7 @@ use crate::{
     connection::Connection,
     control::counters::{Count, Counters},
     flow::Flow,
-    datapath::strangers::Strangers,
+    datapath::{router::Redirections, strangers::Strangers},
     kernel_objects::{
         crypto::{now, KernelHost},
         net::NetRef,
@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) stranger_rate: u32,
     /// How long a packet size that was lowered because large packets vanished is kept.
     pub(crate) mtu_raise: Option<Duration>,
+    /// How long an entry of the redirection cache lasts; zero: there is none.
+    pub(crate) redirect: Duration,
 }
 
 impl Config {
@@ -63,6 +65,7 @@ impl Config {
         cookie_threshold: 128,
         stranger_rate: 100,
         mtu_raise: Some(Duration::from_secs(60)),
+        redirect: Duration(0),
     };
 
     /// The defaults, with a reset key of its own.
@@ -132,6 +135,8 @@ pub(crate) struct Net {
     refusals: Mutex<TokenBucket>,
     #[pin]
     pub(crate) strangers: Strangers,
+    #[pin]
+    pub(crate) redirections: Redirections,
 }
 
 impl Net {
@@ -151,6 +156,7 @@ impl Net {
                 address_news: Atomic::new(0),
                 refusals <- new_mutex!(TokenBucket::new(initial.stranger_rate, now())),
                 strangers <- Strangers::new(&initial),
+                redirections <- Redirections::new(),
             }),
             GFP_KERNEL,
         )
@@ -168,13 +174,19 @@ impl Net {
         let old = self.config();
         let mut new = old;
         change(&mut new)?;
+        if new.redirect.0 != 0 {
+            self.redirections.apply(self, &new)?;
+        }
         if *open && old.core.udp_port != new.core.udp_port {
             self.raw.close_udp();
             if let Err(e) = self.raw.open_udp(new.core.udp_port) {
                 *open = self.raw.open_udp(old.core.udp_port).is_ok();
+                // Memory is needed only where there was no cache, so this cannot fail.
+                let _restored = self.redirections.apply(self, &old);
                 return Err(e);
             }
         }
+        self.redirections.apply(self, &new)?;
         *self.config.lock() = new;
         self.strangers.set(&new);
         if new.stranger_rate != old.stranger_rate {

@@ -11,11 +11,13 @@ use crate::failure::Failure;
 use crate::flow::FlowCommand;
 use crate::monitor::MonitorCommand;
 use crate::output::Output;
+use crate::redirect::RedirectCommand;
 use crate::rule::RuleCommand;
 use crate::settings::SettingsCommand;
 use crate::stats::StatsCommand;
 use crate::{
-    check, completion, connection, flow, info, monitor, netns, rule, settings, stats, status,
+    check, completion, connection, flow, info, monitor, netns, redirect, rule, settings, stats,
+    status,
 };
 
 const EXAMPLES: &str = "\
@@ -73,6 +75,12 @@ enum Object {
         #[command(subcommand)]
         command: Option<RuleCommand>,
     },
+    /// Show and change where this router sends on the RSYNs of movers
+    #[command(infer_subcommands = true)]
+    Redirect {
+        #[command(subcommand)]
+        command: Option<RedirectCommand>,
+    },
     /// Print events as they happen
     Monitor(MonitorCommand),
     /// Show the counters: what happened, and why packets were dropped
@@ -114,6 +122,9 @@ impl Cli {
             }) => flow::run(&command, output),
             Some(Object::Rule { command }) => {
                 rule::run(&command.unwrap_or(RuleCommand::Show), output)
+            }
+            Some(Object::Redirect { command }) => {
+                redirect::run(&command.unwrap_or(RedirectCommand::Show), output)
             }
             Some(Object::Monitor(command)) => monitor::run(&command, output),
             Some(Object::Stats(command)) => stats::run(&command, output),

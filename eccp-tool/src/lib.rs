@@ -16,6 +16,7 @@ mod modinfo;
 mod monitor;
 mod netns;
 mod output;
+mod redirect;
 mod rule;
 mod settings;
 mod stats;

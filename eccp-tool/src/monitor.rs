@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::flow::FlowView;
 use crate::interface;
 use crate::output::{Output, Show};
+use crate::redirect::RedirectView;
 
 /// Arguments of `monitor`.
 #[derive(Debug, Args)]
@@ -72,6 +73,8 @@ struct Line {
     connection: Option<ConnectionView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<AddressGoneView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect: Option<RedirectView>,
 }
 
 impl Line {
@@ -88,6 +91,7 @@ impl Line {
             flow: None,
             connection: None,
             address: None,
+            redirect: None,
         };
         if let Notice::Event(event) = notice {
             line.event = event.command().to_string();
@@ -97,6 +101,7 @@ impl Line {
                     line.connection = Some(ConnectionView::new(connection));
                 }
                 Event::AddressGone(gone) => line.address = Some(AddressGoneView::new(gone)),
+                Event::Redirect(entry) => line.redirect = Some(RedirectView::new(entry)),
                 _ => {}
             }
         }
@@ -128,6 +133,7 @@ impl Line {
             words.extend(gone.flow_id.as_ref().map(|id| format!("of flow {id}")));
             words.extend(gone.reason.as_ref().map(|reason| format!("({reason})")));
         }
+        words.extend(self.redirect.as_ref().map(Show::text));
         if self.event == "lost" {
             words.push("events were lost; \"eccp-tool flow show\" shows the state".into());
         }

@@ -174,6 +174,8 @@ impl Connection {
                     flow.endpoint().resend();
                 }
             }
+            Event::Ticket { .. } => counters.add(Count::REDIRECT_TICKETS),
+            Event::Redirected { .. } => counters.add(Count::REDIRECT_REGISTERED),
             Event::RebindingRefused { .. } => counters.add(Count::REBINDINGS_REFUSED),
             Event::PathDead { .. } => {
                 counters.add(Count::PATH_FAILOVERS);

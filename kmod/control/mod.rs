@@ -6,6 +6,7 @@ mod describe;
 mod flow_requests;
 pub(crate) mod netlink;
 pub(crate) mod notify;
+mod redirects;
 mod rules;
 mod settings;
 pub(crate) mod snapshot;

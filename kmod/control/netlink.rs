@@ -3,7 +3,7 @@
 
 use super::{
     counters::{Count, COUNTERS},
-    describe, flow_requests, rules, settings,
+    describe, flow_requests, redirects, rules, settings,
     snapshot::{ConnectionSnapshot, FlowSnapshot},
 };
 use crate::kernel_objects::errno::EOPNOTSUPP;
@@ -33,12 +33,17 @@ pub(crate) fn answer(cmd: u32, request: &Request) -> Result {
         sys::ECCP_CMD_FLOW_PREFER => flow_requests::prefer(request, &net),
         sys::ECCP_CMD_RULE_ADD => rules::add(cmd, request, &net),
         sys::ECCP_CMD_RULE_DELETE => rules::delete(request, &net),
+        sys::ECCP_CMD_REDIRECT_ADD => redirects::add(request, &net),
+        sys::ECCP_CMD_REDIRECT_DELETE => redirects::delete(request, &net),
         sys::ECCP_CMD_SETTINGS_GET => {
             let config = net.config();
             request.reply(cmd, |to| settings::write(to, &config))
         }
         sys::ECCP_CMD_SETTINGS_SET => settings::change(request, &net),
-        sys::ECCP_CMD_STATS_GET => request.reply(cmd, |to| stats(to, &net)),
+        sys::ECCP_CMD_STATS_GET => {
+            net.redirections.sweep(&net);
+            request.reply(cmd, |to| stats(to, &net))
+        }
         _ => Err(EOPNOTSUPP),
     }
 }
@@ -48,6 +53,9 @@ pub(crate) fn dump(cmd: u32, dump: &mut Dump) -> Result {
     let net = dump.net()?;
     if cmd == sys::ECCP_CMD_RULE_GET {
         return rules::dump(cmd, dump, &net);
+    }
+    if cmd == sys::ECCP_CMD_REDIRECT_GET {
+        return redirects::dump(cmd, dump, &net);
     }
     dump.at_generation(net.generation());
     let (mut bucket, mut entry) = dump.position();

@@ -3,7 +3,7 @@
 
 use super::{
     counters::Count,
-    describe,
+    describe, redirects,
     snapshot::{ConnectionSnapshot, FlowSnapshot},
 };
 use crate::{
@@ -12,7 +12,11 @@ use crate::{
         genl::{self, Writer},
         sys,
     },
-    proto::event::{CarrierChange, CloseReason, FlowIndex, MoveFailure},
+    netns::Net,
+    proto::{
+        event::{CarrierChange, CloseReason, FlowIndex, MoveFailure},
+        router::Redirect,
+    },
 };
 use kernel::prelude::*;
 
@@ -118,6 +122,16 @@ pub(crate) fn report(connection: &Connection, state: &State, what: Report, flow:
         },
     };
     if sent.is_err() {
+        net.counters.add(Count::EVENTS_LOST);
+    }
+}
+
+/// Tells the watchers of a namespace that its router sends on the RSYNs of a flow.
+pub(crate) fn redirected(net: &Net, entry: &Redirect) {
+    let command = sys::ECCP_CMD_REDIRECT_ADDED;
+    let wanted = genl::event_wanted(net.raw);
+    let written = |to: &mut Writer| redirects::describe(to, entry, false);
+    if wanted && genl::send_event(net.raw, command, written).is_err() {
         net.counters.add(Count::EVENTS_LOST);
     }
 }

@@ -64,6 +64,8 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
         sys::ECCP_A_SETTINGS_NAT_KEEPALIVE_MS,
         core.nat_keepalive.map_or(0, millis),
     )?;
+    to.u32(sys::ECCP_A_SETTINGS_REDIRECT_ASK, core.redirect.into())?;
+    to.u32(sys::ECCP_A_SETTINGS_REDIRECT_MS, millis(config.redirect))?;
     to.u32(sys::ECCP_A_SETTINGS_MAX_FLOWS, core.max_flows.into())?;
     to.u32(
         sys::ECCP_A_SETTINGS_MAX_DATAGRAM_PEERS,
@@ -101,12 +103,16 @@ pub(crate) fn change(request: &Request, net: &Arc<Net>) -> Result {
         Ok(())
     })
     .map_err(|error| {
-        let text = if error == EBUSY {
-            c"flows of this namespace use the present UDP port"
+        let (text, attr) = if error == EBUSY {
+            (c"flows of this namespace use the present UDP port", port)
+        } else if error == ENOMEM {
+            let attr = request.attr(sys::ECCP_A_SETTINGS_REDIRECT_MS);
+            (c"there is no memory for that", attr)
         } else {
-            c"the UDP port cannot be opened in this namespace"
+            let text = c"the UDP port cannot be opened in this namespace";
+            (text, port)
         };
-        request.refuse(error, text, port)
+        request.refuse(error, text, attr)
     })
 }
 
@@ -162,6 +168,9 @@ fn read(request: &Request, config: &mut Config) {
             *setting = (ms != 0).then(|| Duration::from_millis(ms.into()));
         }
     }
+    if let Some(asks) = number(sys::ECCP_A_SETTINGS_REDIRECT_ASK) {
+        core.redirect = asks != 0;
+    }
     if let Some(flows) = number(sys::ECCP_A_SETTINGS_MAX_FLOWS) {
         core.max_flows = flows as u8;
     }
@@ -178,6 +187,7 @@ fn read(request: &Request, config: &mut Config) {
             sys::ECCP_A_SETTINGS_DATAGRAM_IDLE_MS,
             &mut config.datagram_idle,
         ),
+        (sys::ECCP_A_SETTINGS_REDIRECT_MS, &mut config.redirect),
     ];
     for (kind, setting) in times {
         if let Some(value) = time(kind) {

@@ -25,7 +25,11 @@ use kernel::sync::Arc;
 /// Works off a namespace's control packets.
 pub(crate) fn process(net: &Arc<Net>, queue: ControlQueue) {
     for (skb, kind) in queue {
-        if let Err(reason) = one(net, &skb, kind) {
+        let done = match kind.passed_through() {
+            true => super::router::take(net, &skb, kind),
+            false => one(net, &skb, kind),
+        };
+        if let Err(reason) = done {
             net.counters.add(reason);
         }
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod control;
 pub(crate) mod datagram;
+pub(crate) mod router;
 pub(crate) mod rx;
 pub(crate) mod strangers;
 pub(crate) mod tx;

@@ -162,7 +162,7 @@ pub(super) fn shim_path(path: &Path) -> sys::shim_path {
         v6: u8::from(path.remote.family() == Family::V6),
         udp: u8::from(path.encap == Encap::Udp),
         usable: 1,
-        pad: 0,
+        foreign: 0,
     }
 }
 
@@ -190,6 +190,16 @@ pub(crate) fn send_control(net: NetRef, path: &Path, packet: &[u8]) -> Result {
 /// Sends a control packet from softirq. Errors: no route, no memory.
 pub(crate) fn send_answer(net: NetRef, path: &Path, packet: &[u8]) -> Result {
     send(net, path, packet, true)
+}
+
+/// Sends a control packet in the name of the path's local address, which need not be one of this
+/// host. Errors: no route, no memory.
+pub(crate) fn send_in_name(net: NetRef, path: &Path, packet: &[u8]) -> Result {
+    let raw = sys::shim_path {
+        foreign: 1,
+        ..shim_path(path)
+    };
+    net.send(&raw, packet, false)
 }
 
 fn send(net: NetRef, path: &Path, packet: &[u8], atomic: bool) -> Result {

@@ -11,7 +11,7 @@ use super::{
     work::Task,
 };
 use crate::{
-    connection::Connection, datapath, flow::Flow, netns::Net, remote_index::Remote, socket,
+    connection::Connection, datapath, datapath::router::Verdict, flow::Flow, netns::Net, remote_index::Remote, socket,
 };
 use core::{
     ffi::{c_int, c_void},
@@ -33,6 +33,31 @@ unsafe extern "C" fn eccp_rust_rx(skb: *mut sys::sk_buff, kind: u32) -> c_int {
     };
     // SAFETY: by contract.
     datapath::rx::receive(unsafe { Skb::from_raw(skb) }, Kind(kind))
+}
+
+/// # Safety
+/// `skb` is valid, with its ECCP header first and its outer headers before that; it is given up if
+/// the result is `SHIM_ROUTER_TAKES`. `to` takes 16 bytes. The caller is in a read-side section.
+#[no_mangle]
+unsafe extern "C" fn eccp_rust_router(skb: *mut sys::sk_buff, kind: u32, to: *mut u8) -> u32 {
+    let Some(skb) = NonNull::new(skb) else {
+        return sys::SHIM_ROUTER_PASSES;
+    };
+    // SAFETY: by contract; whatever is not taken is given back below.
+    let skb = unsafe { Skb::from_raw(skb) };
+    match datapath::router::look(skb, Kind(kind)) {
+        Verdict::Passes(skb) => {
+            skb.into_raw();
+            sys::SHIM_ROUTER_PASSES
+        }
+        Verdict::SendsOn(skb, address) => {
+            skb.into_raw();
+            // SAFETY: by contract.
+            unsafe { to.cast::<[u8; 16]>().write(address.0) };
+            sys::SHIM_ROUTER_SENDS_ON
+        }
+        Verdict::Takes => sys::SHIM_ROUTER_TAKES,
+    }
 }
 
 /// # Safety

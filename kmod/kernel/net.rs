@@ -62,6 +62,13 @@ impl NetRef {
         unsafe { sys::shim_net_close_udp(self.0) };
     }
 
+    /// Looks at packets that pass through, natively and to a UDP port; `None` looks at none any more.
+    /// One caller at a time. Errors: ENOMEM.
+    pub(crate) fn look_at_passing(self, udp_port: Option<u16>) -> Result {
+        // SAFETY: alive; the caller holds the namespace's UDP lock.
+        to_result(unsafe { sys::shim_router_set(self.0, udp_port.unwrap_or(0)) })
+    }
+
     /// Number of first SYNs that wait and have not proven their source.
     pub(crate) fn waiting_syns(self) -> i32 {
         // SAFETY: alive by the type's meaning.

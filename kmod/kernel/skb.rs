@@ -8,6 +8,18 @@ use core::{mem, ptr::NonNull, slice};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kind(pub(super) u32);
 
+impl Kind {
+    /// Whether the packet was passing through this host.
+    pub(crate) fn passed_through(self) -> bool {
+        self.0 & sys::SHIM_KIND_ROUTER != 0
+    }
+
+    /// The same, of a packet that was passing through.
+    pub(crate) fn passing_through(self) -> Self {
+        Self(self.0 | sys::SHIM_KIND_ROUTER)
+    }
+}
+
 /// Length of the header that every packet begins with, in bytes (docs/wire.md).
 pub(crate) const HEADER_LEN: usize = sys::SHIM_HEADER_LEN as usize;
 
@@ -80,6 +92,12 @@ impl Skb {
     pub(crate) fn is_for_host(&self) -> bool {
         // SAFETY: valid by the type's invariant.
         unsafe { sys::shim_skb_is_host(self.as_ptr()) }
+    }
+
+    /// Whether the source of the packet is on the link that it came by.
+    pub(crate) fn is_of_neighbour(&self, kind: Kind) -> bool {
+        // SAFETY: as in `origin()`; the packet's device is there while it passes through.
+        unsafe { sys::shim_router_neighbour(self.as_ptr(), kind.0) }
     }
 
     /// The namespace that the packet is in.

@@ -85,6 +85,7 @@ struct shim_net {
 	struct socket *udp4, *udp6;
 	struct sk_buff_head queues[SHIM_QUEUES];
 	struct work_struct control_work, address_work;
+	u16 router_port; /* router.c: UDP port of ECCP; 0: not hooked in */
 };
 
 /* An AF_ECCP socket. */

@@ -62,6 +62,7 @@ static void __net_exit shim_net_pre_exit(struct net *net)
 {
 	struct shim_net *sn = net_generic(net, shim_net_id);
 
+	shim_router_set(net, 0);
 	sn->leaving = READ_ONCE(sn->state);
 	WRITE_ONCE(sn->state, NULL);
 }

@@ -19,7 +19,13 @@
 #define SHIM_HEADER_LEN 12 /* of a data packet, docs/wire.md */
 #define SHIM_KIND_V6 1	   /* the packet came over IPv6 */
 #define SHIM_KIND_UDP 2	   /* the packet came inside UDP */
+#define SHIM_KIND_ROUTER 4 /* the packet was passing through */
 #define SHIM_MAX_OPTION 1024 /* bytes that getsockopt() at level SOL_ECCP writes at most */
+
+/* What a router does with a packet. */
+#define SHIM_ROUTER_PASSES 0
+#define SHIM_ROUTER_SENDS_ON 1
+#define SHIM_ROUTER_TAKES 2
 
 /* What became of a received datagram. */
 #define SHIM_DGRAM_DELIVERED 0
@@ -46,7 +52,7 @@ struct shim_path {
 	u8 v6;
 	u8 udp;
 	u8 usable;
-	u8 pad;
+	u8 foreign; /* the local address is not one of this host */
 	u64 receiver;	 /* the peer's flow ID, for the header of data */
 };
 
@@ -141,6 +147,7 @@ void eccp_rust_addresses_changed(struct shim_net *sn);
 int eccp_rust_create(struct sock *sk);
 void eccp_rust_release(struct sock *sk);
 int eccp_rust_bind(struct sock *sk, const u8 *addr, int len);
+u32 eccp_rust_router(struct sk_buff *skb, u32 kind, u8 *to);
 int eccp_rust_connect(struct sock *sk, struct socket *sock, const u8 *addr, int len, bool nonblock);
 int eccp_rust_listen(struct sock *sk, struct socket *sock, int backlog);
 int eccp_rust_accept(struct sock *sk, struct socket *sock, struct sock *child, struct socket *newsock, bool nonblock);
@@ -282,6 +289,10 @@ u32 shim_net_waiting_syns(struct net *net);
 struct sk_buff *shim_net_next_control(struct shim_net *sn, u32 *kind);
 void shim_net_kick(struct net *net);
 u32 shim_net_addresses(struct net *net, struct shim_address *list, u32 max);
+
+/* ---- router.c: packets that pass through ---- */
+int shim_router_set(struct net *net, u16 udp_port);
+bool shim_router_neighbour(const struct sk_buff *skb, u32 kind);
 
 /* ---- sys.c: locks, time, work, random, cryptography ---- */
 int shim_wq_init(void);

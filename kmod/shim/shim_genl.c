@@ -38,6 +38,9 @@ SHIM_DO(flow_prefer, ECCP_CMD_FLOW_PREFER)
 SHIM_DO(rule_add, ECCP_CMD_RULE_ADD)
 SHIM_DO(rule_delete, ECCP_CMD_RULE_DELETE)
 SHIM_DUMP(rule_get, ECCP_CMD_RULE_GET)
+SHIM_DO(redirect_add, ECCP_CMD_REDIRECT_ADD)
+SHIM_DO(redirect_delete, ECCP_CMD_REDIRECT_DELETE)
+SHIM_DUMP(redirect_get, ECCP_CMD_REDIRECT_GET)
 
 int shim_genl_register(void)
 {

@@ -35,6 +35,7 @@ struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim
 			.flowi4_proto = proto,
 			.flowi4_oif = path->ifindex,
 			.flowi4_mark = sk ? READ_ONCE(sk->sk_mark) : 0,
+			.flowi4_flags = path->foreign ? FLOWI_FLAG_ANYSRC : 0,
 			.saddr = shim_v4(path->local),
 			.daddr = shim_v4(path->remote),
 			.fl4_sport = htons(path->local_port),

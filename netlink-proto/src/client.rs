@@ -6,6 +6,7 @@ use netlink_packet_core::{
     NLM_F_DUMP_INTR, NLM_F_REQUEST,
 };
 use netlink_packet_generic::GenlMessage;
+use std::net::IpAddr;
 
 use crate::connection::{Connection, ConnectionAttribute};
 use crate::constants::Command;
@@ -17,6 +18,7 @@ use crate::flow::{
 };
 use crate::info::Info;
 use crate::message::{Attributes, Message};
+use crate::redirect::Redirect;
 use crate::rule::{Rule, RuleAttribute};
 use crate::settings::SettingsAttribute;
 use crate::stats::StatsAttribute;
@@ -187,6 +189,38 @@ impl<T: Transport> Client<T> {
         let request = Message {
             command: Command::RuleDelete,
             attributes: Attributes::Rule(vec![RuleAttribute::Id(id)]),
+        };
+        self.request(&request, 0).map(drop)
+    }
+
+    /// The entries of the redirection cache.
+    pub fn redirects(&mut self) -> Result<Vec<Redirect>> {
+        let dump = self.dump(Command::RedirectGet, |attributes| match attributes {
+            Attributes::Redirect(list) => Some(list.into()),
+            _ => None,
+        })?;
+        Ok(dump.items)
+    }
+
+    /// Sends on the RSYNs of every flow from `entry.old` to `entry.new`.
+    pub fn add_redirect(&mut self, entry: &Redirect) -> Result<()> {
+        self.redirect_command(Command::RedirectAdd, entry)
+    }
+
+    /// Takes away the entries for an address, or that of one flow.
+    pub fn delete_redirect(&mut self, old: IpAddr, flow: Option<u64>) -> Result<()> {
+        let entry = Redirect {
+            old: Some(old),
+            flow_id: flow,
+            ..Redirect::default()
+        };
+        self.redirect_command(Command::RedirectDelete, &entry)
+    }
+
+    fn redirect_command(&mut self, command: Command, entry: &Redirect) -> Result<()> {
+        let request = Message {
+            command,
+            attributes: Attributes::Redirect(entry.attributes()),
         };
         self.request(&request, 0).map(drop)
     }

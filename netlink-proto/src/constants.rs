@@ -63,6 +63,14 @@ values! {
         23 "rule-delete" RuleDelete,
         #[doc = "Read all rules of the namespace in the order in which they are applied."]
         24 "rule-get" RuleGet,
+        #[doc = "Send on the RSYNs of every flow for an address to another one."]
+        25 "redirect-add" RedirectAdd,
+        #[doc = "Take away the entries for an address."]
+        26 "redirect-delete" RedirectDelete,
+        #[doc = "Read all entries of the redirection cache."]
+        27 "redirect-get" RedirectGet,
+        #[doc = "RSYNs of a flow that has moved are sent on from now on."]
+        28 "redirect-added" RedirectAdded,
     }
 }
 

@@ -28,6 +28,7 @@ pub mod flow;
 pub mod info;
 mod message;
 mod monitor;
+pub mod redirect;
 pub mod rule;
 pub mod settings;
 pub mod socket;

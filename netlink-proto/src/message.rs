@@ -10,6 +10,7 @@ use crate::constants::{Command, FAMILY_NAME, FAMILY_VERSION};
 use crate::event::AddressGoneAttribute;
 use crate::flow::{AddAttribute, FlowAttribute, FlowRefAttribute, MoveAttribute};
 use crate::info::InfoAttribute;
+use crate::redirect::RedirectAttribute;
 use crate::rule::RuleAttribute;
 use crate::settings::SettingsAttribute;
 use crate::stats::StatsAttribute;
@@ -38,6 +39,8 @@ pub enum Attributes {
     FlowRef(Vec<FlowRefAttribute>),
     /// Of rule-add, rule-delete and rule-get.
     Rule(Vec<RuleAttribute>),
+    /// Of redirect-add, redirect-delete, redirect-get and redirect-added.
+    Redirect(Vec<RedirectAttribute>),
     /// Of a command that this version of the crate does not know.
     Other(Vec<DefaultNla>),
 }
@@ -56,6 +59,7 @@ macro_rules! with_list {
             Attributes::Add($list) => $body,
             Attributes::FlowRef($list) => $body,
             Attributes::Rule($list) => $body,
+            Attributes::Redirect($list) => $body,
             Attributes::Other($list) => $body,
         }
     };
@@ -84,6 +88,9 @@ impl Message {
             Command::FlowRemove | Command::FlowPrefer => Attributes::FlowRef(Vec::new()),
             Command::RuleAdd | Command::RuleDelete | Command::RuleGet => {
                 Attributes::Rule(Vec::new())
+            }
+            Command::RedirectAdd | Command::RedirectDelete | Command::RedirectGet => {
+                Attributes::Redirect(Vec::new())
             }
             _ => Attributes::Other(Vec::new()),
         };
@@ -117,6 +124,10 @@ pub fn attribute_name(command: Command, kind: u16) -> Option<&'static str> {
         Command::FlowAdd => name_of::<AddAttribute>(kind),
         Command::FlowRemove | Command::FlowPrefer => name_of::<FlowRefAttribute>(kind),
         Command::RuleAdd | Command::RuleDelete | Command::RuleGet => name_of::<RuleAttribute>(kind),
+        Command::RedirectAdd
+        | Command::RedirectDelete
+        | Command::RedirectGet
+        | Command::RedirectAdded => name_of::<RedirectAttribute>(kind),
         Command::Other(_) => None,
     }
 }
@@ -171,6 +182,10 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
             Command::RuleAdd | Command::RuleDelete | Command::RuleGet => {
                 Attributes::Rule(parse_all(bytes)?)
             }
+            Command::RedirectAdd
+            | Command::RedirectDelete
+            | Command::RedirectGet
+            | Command::RedirectAdded => Attributes::Redirect(parse_all(bytes)?),
             Command::Other(_) => Attributes::Other(
                 NlasIterator::new(bytes)
                     .map(|attribute| parse_other(&attribute?))

@@ -11,6 +11,7 @@ use eccp_netlink::connection::{AddressAttribute, ConnectionAttribute};
 use eccp_netlink::event::AddressGoneAttribute;
 use eccp_netlink::flow::{AddAttribute, FlowAttribute, FlowRefAttribute, MoveAttribute};
 use eccp_netlink::info::InfoAttribute;
+use eccp_netlink::redirect::RedirectAttribute;
 use eccp_netlink::rule::RuleAttribute;
 use eccp_netlink::settings::SettingsAttribute;
 use eccp_netlink::stats::{Counter, StatsAttribute};
@@ -97,7 +98,8 @@ fn attributes_are_those_of_the_header_and_of_the_specification() {
     compare_set::<AddAttribute>(&header, &spec);
     compare_set::<FlowRefAttribute>(&header, &spec);
     compare_set::<RuleAttribute>(&header, &spec);
-    assert_eq!(spec.sets.len(), 11, "sets that the crate does not have");
+    compare_set::<RedirectAttribute>(&header, &spec);
+    assert_eq!(spec.sets.len(), 12, "sets that the crate does not have");
 }
 
 #[test]
@@ -161,6 +163,7 @@ fn nothing_in_the_header_is_missing_here() {
         set::<AddAttribute>(&mut known);
         set::<FlowRefAttribute>(&mut known);
         set::<RuleAttribute>(&mut known);
+        set::<RedirectAttribute>(&mut known);
         known
     };
     for name in header("eccp.h").keys() {

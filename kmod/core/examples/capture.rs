@@ -12,7 +12,7 @@ use eccp_core::connection::AddFlow;
 use eccp_core::event::{Command, FlowIndex};
 use eccp_core::respond::version_answer;
 use eccp_core::settings::{Encapsulation, Settings};
-use eccp_core::sim::{Captured, Faults, Node, World, FLOW};
+use eccp_core::sim::{Captured, Faults, Gateway, Node, World, FLOW};
 use eccp_core::time::{Duration, Instant};
 use eccp_core::wire::{PacketType, Reason, MAX_CONTROL};
 
@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for encapsulation in [Encapsulation::Native, Encapsulation::Udp] {
         captured.extend(life(encapsulation)?);
     }
+    captured.extend(redirection()?);
     let mut out = std::io::stdout().lock();
     out.write_all(&file_header())?;
     for packet in &captured {
@@ -93,6 +94,28 @@ fn life(encapsulation: Encapsulation) -> Result<Vec<Captured>, Box<dyn Error>> {
     let mut captured = world.captured.take().unwrap_or_default();
     captured.extend(unknown_version(&captured)?);
     Ok(captured)
+}
+
+/// Both hosts move at once, and the client has a router that helps.
+fn redirection() -> Result<Vec<Captured>, Box<dyn Error>> {
+    let settings = Settings {
+        encapsulation: Encapsulation::Native,
+        redirect: true,
+        ..Settings::DEFAULT
+    };
+    let nodes = [
+        Node::new(1, settings, vec![v4(1)]),
+        Node::new(2, settings, vec![v4(2)]),
+    ];
+    let mut world = World::new(3, nodes, Faults::NONE);
+    world.gateways.push(Gateway::new(4, vec![v4(1).addr]));
+    world.captured = Some(Vec::new());
+    world.connect();
+    world.run_for(Duration::from_millis(100))?;
+    world.set_addresses(0, vec![v4(11)]);
+    world.set_addresses(1, vec![v4(12)]);
+    world.run_for(Duration::from_millis(400))?;
+    Ok(world.captured.take().unwrap_or_default())
 }
 
 /// The first SYN as a later version might write it, and the answer to it.

@@ -166,6 +166,23 @@ pub(super) fn probe_token(
     bound(host, secret, &label, flow, u64::from(serial), path)
 }
 
+/// The token of a REDIRECT along `path`. Who returns it has received it, on its way or at its end.
+#[must_use]
+pub(super) fn redirect_token(
+    host: &dyn Host,
+    secret: &[u8; 32],
+    flow: u64,
+    version: u64,
+    path: &Path,
+) -> [u8; TOKEN_LEN] {
+    let mut label = [0u8; 24];
+    let from = path.local.0.iter().chain(b"REDIRECT");
+    for (to, from) in label.iter_mut().zip(from) {
+        *to = *from;
+    }
+    bound(host, secret, &label, flow, version, path)
+}
+
 fn bound(
     host: &dyn Host,
     secret: &[u8; 32],

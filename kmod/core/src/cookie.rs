@@ -13,7 +13,7 @@ use super::connection::Transmit;
 use super::event::Discard;
 use super::flow::Flow;
 use super::host::Host;
-use super::shared::{Reply, Shared};
+use super::shared::{Aside, Reply, Shared};
 use super::time::Duration;
 use super::wire::{Message, Packet, PacketType, OPT_COOKIE, TOKEN_LEN};
 
@@ -214,11 +214,14 @@ impl Flow {
         let cookie = packet.message().cookie.ok_or(Discard::WrongState)?;
         shared.check_syn_target(rx)?;
         check_mac(host, &refusal_key(host, &shared.syn_hash), packet)?;
-        shared.cookies.keep(rx, cookie);
-        if shared.cookies.prompt >= MAX_PROMPT {
+        let Aside::Cookies(cookies) = &mut shared.aside else {
+            return Err(Discard::WrongState);
+        };
+        cookies.keep(rx, cookie);
+        if cookies.prompt >= MAX_PROMPT {
             return Err(Discard::RateLimited);
         }
-        shared.cookies.prompt = shared.cookies.prompt.saturating_add(1);
+        cookies.prompt = cookies.prompt.saturating_add(1);
         let reply = Reply {
             kind: PacketType::Syn,
             ..self.reply_syn_ack(rx.reply_path())
@@ -234,7 +237,11 @@ impl Shared {
         let syn = self.frozen.packet();
         copy_into(buf, syn)?;
         let mut len = syn.len();
-        if let Some(cookie) = self.cookies.find(path) {
+        let cookies = match &self.aside {
+            Aside::Cookies(cookies) => Some(cookies),
+            Aside::Tickets(_) => None,
+        };
+        if let Some(cookie) = cookies.and_then(|cookies| cookies.find(path)) {
             let option = buf.get_mut(len..len.checked_add(OPTION_LEN)?)?;
             option.fill(0);
             copy_into(option, &[OPT_COOKIE, u8::try_from(TOKEN_LEN).ok()?])?;

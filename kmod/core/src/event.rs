@@ -202,6 +202,16 @@ pub enum Event {
         /// Why.
         why: CarrierChange,
     },
+    /// A router on the way has given a ticket for the address in use.
+    Ticket {
+        /// The flow.
+        flow: FlowIndex,
+    },
+    /// The router of an address that is gone sends RSYNs on to us.
+    Redirected {
+        /// The flow.
+        flow: FlowIndex,
+    },
     /// The flow is gone: its flow ID may be removed from the table.
     Closed {
         /// The flow.

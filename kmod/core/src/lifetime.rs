@@ -261,6 +261,7 @@ impl Flow {
             self.prefer_at,
             self.drain_until,
             self.probe_timeout(shared),
+            self.redirect_timeout(shared),
         ]
         .into_iter()
         .fold(None, earliest)

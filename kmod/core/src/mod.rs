@@ -33,6 +33,7 @@ pub mod limit;
 pub mod queue;
 pub mod reset;
 pub mod respond;
+pub mod router;
 mod shared;
 pub mod timer;
 
@@ -49,4 +50,5 @@ mod policy;
 mod probe;
 mod rebind;
 mod receive;
+mod redirection;
 mod transmit;

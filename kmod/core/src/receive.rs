@@ -60,6 +60,7 @@ impl Connection {
                 return flow.handle_version(shared, rx, message.versions.as_ref())
             }
             (PacketType::Reset, _) => return flow.handle_reset(shared, host, message),
+            (PacketType::Redirect, _) => return flow.handle_redirect(shared, host, rx, packet),
             (_, Phase::SynSent) if flow.added.is_some() => {
                 return flow.handle_added_answer(shared, host, rx, packet)
             }

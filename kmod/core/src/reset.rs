@@ -53,7 +53,7 @@ impl ResetKey {
 
     /// Writes the RESET that answers a packet for a flow which nobody here has, to the front of
     /// `out`, and returns its length; `None` if the packet must not be answered: a first SYN,
-    /// VERSION, RST, another RESET, one too short to answer, or broken. `start` are the first bytes of
+    /// VERSION, RST, another RESET, REDIRECT, one too short to answer, or broken. `start` are the first bytes of
     /// the packet, [`CONTROL_LEN`](super::wire::CONTROL_LEN) of them if it has so many, and `len`
     /// is its whole length.
     pub fn answer(
@@ -67,7 +67,10 @@ impl ResetKey {
         let lost = u64::from_be_bytes(id);
         let kind = PacketType::from_number(version_type & 0x0f)?;
         let spoken = version_type >> 4 == super::wire::VERSION;
-        let ends = matches!(kind, PacketType::Rst | PacketType::Reset);
+        let ends = matches!(
+            kind,
+            PacketType::Rst | PacketType::Reset | PacketType::Redirect
+        );
         let answers = !ends && kind != PacketType::Version;
         if !spoken || !answers || lost == 0 {
             return None;

@@ -94,6 +94,8 @@ pub struct Settings {
     /// How often a connection behind a NAT pings its peer, so that the NAT remembers it; `None`
     /// never does.
     pub nat_keepalive: Option<Duration>,
+    /// Whether routers are asked for tickets, and told where a flow has gone (protocol.md §7.8).
+    pub redirect: bool,
 }
 
 impl Settings {
@@ -114,6 +116,7 @@ impl Settings {
         max_flows: MAX_FLOWS as u8,
         reset_key: ResetKey::NONE,
         nat_keepalive: Some(Duration::from_secs(25)),
+        redirect: false,
     };
 }
 

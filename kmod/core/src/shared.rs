@@ -13,6 +13,7 @@ use super::limit::TokenBucket;
 use super::others::Others;
 use super::queue::Queue;
 use super::rebind::Stray;
+use super::redirection::Tickets;
 use super::service::{Service, TransportParams};
 use super::settings::{Settings, MAX_REMOTES};
 use super::time::{Duration, Instant};
@@ -77,6 +78,16 @@ pub(super) struct Reply {
     pub(super) path: Path,
     /// The flow ID of the peer that is answered, if it is not that of the flow.
     pub(super) receiver: u64,
+}
+
+/// What only a part of a connection's life needs: a client's cookies until it has an answer, tickets
+/// afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Aside {
+    /// Before the first answer.
+    Cookies(CookieStore),
+    /// From the first ticket on.
+    Tickets(Tickets),
 }
 
 /// A SYN or SYN-ACK that must be repeated to the byte, because the keys bind it.
@@ -165,7 +176,7 @@ pub(super) struct Shared {
     pub(super) carrier: Carrier,
     pub(super) joins: Joins,
     pub(super) others: Others,
-    pub(super) cookies: CookieStore,
+    pub(super) aside: Aside,
     /// How long the owner of the socket lets a set-up or a move be repeated.
     pub(super) patience: Option<Duration>,
     /// A source of the peer's packets that nobody has announced.
@@ -229,7 +240,7 @@ impl Shared {
         carrier: Carrier::FIRST,
         joins: Joins::NONE,
         others: Others::NONE,
-        cookies: CookieStore::EMPTY,
+        aside: Aside::Cookies(CookieStore::EMPTY),
         patience: None,
         stray: None,
     };

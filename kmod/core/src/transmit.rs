@@ -59,7 +59,8 @@ impl Flow {
                 .poll_answers(shared, host, now, buf)
                 .or_else(|| self.poll_rsyn(shared, host, now, buf))
                 .or_else(|| self.poll_ping(shared, host, now, buf))
-                .or_else(|| self.poll_probe(shared, host, now, buf)),
+                .or_else(|| self.poll_probe(shared, host, now, buf))
+                .or_else(|| self.poll_redirect(shared, host, now, buf)),
         }
     }
 
@@ -414,7 +415,12 @@ impl Flow {
 impl Move {
     /// From where RSYN goes to `remote`: from the new address; after a loss, from the best one of
     /// the other family if `remote` has that.
-    fn source(&self, shared: &Shared, flow: &Flow, remote: &RemoteAddr) -> Option<LocalAddress> {
+    pub(super) fn source(
+        &self,
+        shared: &Shared,
+        flow: &Flow,
+        remote: &RemoteAddr,
+    ) -> Option<LocalAddress> {
         let family = remote.addr.family();
         if self.to.addr.family() == family {
             return Some(self.to);

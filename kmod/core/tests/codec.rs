@@ -7,7 +7,8 @@ use eccp_core::respond::version_answer;
 use eccp_core::service::{Service, TransportParams, MAX_TRANSPORT};
 use eccp_core::wire::{
     FlowFlags, Header, Malformed, Message, Packet, PacketType, ParseError, ProbeMark, Reason,
-    Versions, CONTROL_LEN, DATA_LEN, INNER_TCP, MAX_CONTROL, OPT_MANDATORY,
+    RedirectStep, Redirection, Versions, CONTROL_LEN, DATA_LEN, INNER_TCP, MAX_CONTROL,
+    OPT_MANDATORY,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -49,7 +50,7 @@ fn service() -> impl Strategy<Value = Service> {
 }
 
 fn kind() -> impl Strategy<Value = PacketType> {
-    (1u8..=13).prop_map(|number| PacketType::from_number(number).expect("assigned"))
+    (1u8..=14).prop_map(|number| PacketType::from_number(number).expect("assigned"))
 }
 
 /// Messages with every option that their type requires and any of the others.
@@ -100,6 +101,22 @@ fn message() -> impl Strategy<Value = Message> {
             _ => {}
         }
         m.reset_proof = second.1.map(|_| second.3);
+        let step = [
+            RedirectStep::Ask,
+            RedirectStep::Ticket,
+            RedirectStep::Tell,
+            RedirectStep::Told,
+        ][usize::from(ids.4 & 3)];
+        if m.kind == PacketType::Redirect {
+            m.record = m.record.or(Some(RemoteAddr::default()));
+            m.redirect = Some(Redirection {
+                slot: ids.4,
+                seconds: ids.4.into(),
+                router: ids.3,
+                ticket: second.3,
+                step,
+            });
+        }
         m.cookie = first.2.map(|_| second.3);
         m
     })
@@ -270,7 +287,7 @@ fn each_malformation_has_its_reason() {
     no_mac[9] = 7;
     assert_eq!(malformed(&no_mac), Malformed::MissingOption);
     let mut no_type = rsyn();
-    no_type[8] = 0x1e;
+    no_type[8] = 0x1f;
     assert_eq!(malformed(&no_type), Malformed::UnknownType);
 }
 

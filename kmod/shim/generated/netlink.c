@@ -98,6 +98,15 @@ static const struct netlink_range_validation eccp_a_settings_mtu_raise_ms_range 
 	.max	= 86400000ULL,
 };
 
+static const struct netlink_range_validation eccp_a_settings_redirect_ms_range = {
+	.max	= 600000ULL,
+};
+
+static const struct netlink_range_validation eccp_a_redirect_left_ms_range = {
+	.min	= 1000ULL,
+	.max	= 600000ULL,
+};
+
 /* ECCP_CMD_CONNECTION_GET - do */
 static const struct nla_policy eccp_connection_get_nl_policy[ECCP_A_CONNECTION_ID + 1] = {
 	[ECCP_A_CONNECTION_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
@@ -117,7 +126,7 @@ static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX +
 };
 
 /* ECCP_CMD_SETTINGS_SET - do */
-static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MTU_RAISE_MS + 1] = {
+static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_REDIRECT_MS + 1] = {
 	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
@@ -140,6 +149,8 @@ static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_MTU_R
 	[ECCP_A_SETTINGS_NAT_KEEPALIVE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_nat_keepalive_ms_range),
 	[ECCP_A_SETTINGS_STRANGER_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_stranger_rate_range),
 	[ECCP_A_SETTINGS_MTU_RAISE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_mtu_raise_ms_range),
+	[ECCP_A_SETTINGS_REDIRECT_ASK] = NLA_POLICY_MAX(NLA_U32, 1),
+	[ECCP_A_SETTINGS_REDIRECT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_redirect_ms_range),
 };
 
 /* ECCP_CMD_FLOW_ADD - do */
@@ -179,6 +190,22 @@ static const struct nla_policy eccp_rule_add_nl_policy[ECCP_A_RULE_NEVER + 1] = 
 /* ECCP_CMD_RULE_DELETE - do */
 static const struct nla_policy eccp_rule_delete_nl_policy[ECCP_A_RULE_ID + 1] = {
 	[ECCP_A_RULE_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+/* ECCP_CMD_REDIRECT_ADD - do */
+static const struct nla_policy eccp_redirect_add_nl_policy[ECCP_A_REDIRECT_LEFT_MS + 1] = {
+	[ECCP_A_REDIRECT_OLD_IPV4] = { .type = NLA_BE32, },
+	[ECCP_A_REDIRECT_OLD_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[ECCP_A_REDIRECT_NEW_IPV4] = { .type = NLA_BE32, },
+	[ECCP_A_REDIRECT_NEW_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[ECCP_A_REDIRECT_LEFT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_redirect_left_ms_range),
+};
+
+/* ECCP_CMD_REDIRECT_DELETE - do */
+static const struct nla_policy eccp_redirect_delete_nl_policy[ECCP_A_REDIRECT_FLOW_ID + 1] = {
+	[ECCP_A_REDIRECT_OLD_IPV4] = { .type = NLA_BE32, },
+	[ECCP_A_REDIRECT_OLD_IPV6] = NLA_POLICY_EXACT_LEN(16),
+	[ECCP_A_REDIRECT_FLOW_ID] = NLA_POLICY_MIN(NLA_UINT, 1),
 };
 
 /* Ops table for eccp */
@@ -228,7 +255,7 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd		= ECCP_CMD_SETTINGS_SET,
 		.doit		= eccp_nl_settings_set_doit,
 		.policy		= eccp_settings_set_nl_policy,
-		.maxattr	= ECCP_A_SETTINGS_MTU_RAISE_MS,
+		.maxattr	= ECCP_A_SETTINGS_REDIRECT_MS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -275,6 +302,25 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd	= ECCP_CMD_RULE_GET,
 		.dumpit	= eccp_nl_rule_get_dumpit,
 		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= ECCP_CMD_REDIRECT_ADD,
+		.doit		= eccp_nl_redirect_add_doit,
+		.policy		= eccp_redirect_add_nl_policy,
+		.maxattr	= ECCP_A_REDIRECT_LEFT_MS,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= ECCP_CMD_REDIRECT_DELETE,
+		.doit		= eccp_nl_redirect_delete_doit,
+		.policy		= eccp_redirect_delete_nl_policy,
+		.maxattr	= ECCP_A_REDIRECT_FLOW_ID,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= ECCP_CMD_REDIRECT_GET,
+		.dumpit	= eccp_nl_redirect_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
 };
 

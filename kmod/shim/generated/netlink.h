@@ -28,6 +28,10 @@ int eccp_nl_flow_prefer_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_rule_add_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_rule_delete_doit(struct sk_buff *skb, struct genl_info *info);
 int eccp_nl_rule_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int eccp_nl_redirect_add_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_redirect_delete_doit(struct sk_buff *skb, struct genl_info *info);
+int eccp_nl_redirect_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb);
 
 enum {
 	ECCP_NLGRP_EVENTS,

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::constants::{Command, Reason};
 use crate::flow::Flow;
 use crate::message::{Attributes, Message};
+use crate::redirect::Redirect;
 
 /// A local address that is gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub enum Event {
     Flow(Command, Flow),
     /// An address vanished.
     AddressGone(AddressGone),
+    /// RSYNs of a flow that has moved are sent on.
+    Redirect(Redirect),
     /// A notification that this version of the crate does not know.
     Other(Message),
 }
@@ -67,6 +70,7 @@ impl From<Message> for Event {
             }
             Attributes::Flow(attributes) => Event::Flow(message.command, attributes.into()),
             Attributes::AddressGone(attributes) => Event::AddressGone(attributes.into()),
+            Attributes::Redirect(attributes) => Event::Redirect(attributes.into()),
             _ => Event::Other(message),
         }
     }
@@ -78,6 +82,7 @@ impl Event {
         match self {
             Event::Connection(command, _) | Event::Flow(command, _) => *command,
             Event::AddressGone(_) => Command::AddressGone,
+            Event::Redirect(_) => Command::RedirectAdded,
             Event::Other(message) => message.command,
         }
     }

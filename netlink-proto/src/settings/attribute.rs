@@ -51,5 +51,9 @@ attributes! {
         21 "stranger-rate" StrangerRate(u32),
         #[doc = "How long packets that were made smaller because large ones vanished stay so before larger ones are tried on the same path; 0 for ever."]
         22 "mtu-raise-ms" MtuRaiseMs(u32),
+        #[doc = "1 asks routers for tickets and tells them of moves; 0 does not."]
+        23 "redirect-ask" RedirectAsk(u32),
+        #[doc = "How long this host sends on RSYNs as a router; 0 is no redirection cache."]
+        24 "redirect-ms" RedirectMs(u32),
     }
 }

@@ -38,6 +38,8 @@ impl SettingsAttribute {
             | S::NatKeepaliveMs(value)
             | S::StrangerRate(value)
             | S::MtuRaiseMs(value)
+            | S::RedirectAsk(value)
+            | S::RedirectMs(value)
             | S::CookieThreshold(value) => value.to_string(),
             S::ResetKey(key) => hexadecimal(key),
             S::Other(other) => format!("unknown-{}", other.kind()),
@@ -83,6 +85,8 @@ impl SettingsAttribute {
             "nat-keepalive-ms" => S::NatKeepaliveMs(number()?),
             "stranger-rate" => S::StrangerRate(number()?),
             "mtu-raise-ms" => S::MtuRaiseMs(number()?),
+            "redirect-ask" => S::RedirectAsk(number()?),
+            "redirect-ms" => S::RedirectMs(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(

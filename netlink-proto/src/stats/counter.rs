@@ -178,5 +178,29 @@ values! {
         85 "rebindings-refused" RebindingsRefused,
         #[doc = "Smaller packets tried because large ones did not arrive on a path that answers."]
         86 "mtu-black-holes" MtuBlackHoles,
+        #[doc = "Tickets that routers have given to this host."]
+        87 "redirect-tickets" RedirectTickets,
+        #[doc = "Times that a router agreed to send on RSYNs to this host."]
+        88 "redirect-registered" RedirectRegistered,
+        #[doc = "Tickets that this router has given."]
+        89 "redirect-issued" RedirectIssued,
+        #[doc = "Entries that movers made or changed at this router."]
+        90 "redirect-learnt" RedirectLearnt,
+        #[doc = "RSYNs that this router has sent on to where a mover is."]
+        91 "redirect-hits" RedirectHits,
+        #[doc = "Entries of this router that have lasted long enough."]
+        92 "redirect-expired" RedirectExpired,
+        #[doc = "Entries of this router whose movers are at the old address again."]
+        93 "redirect-withdrawn" RedirectWithdrawn,
+        #[doc = "Movers without a ticket of this router for the address and the flow."]
+        94 "redirect-forged" RedirectForged,
+        #[doc = "Movers that named another address than the one that they sent from."]
+        95 "redirect-misplaced" RedirectMisplaced,
+        #[doc = "Movers that named an older move than the one that this router knows."]
+        96 "redirect-stale" RedirectStale,
+        #[doc = "Movers for which this router had no room."]
+        97 "redirect-full" RedirectFull,
+        #[doc = "Requests to this router beyond the rate at which they are answered."]
+        98 "redirect-limited" RedirectLimited,
     }
 }

@@ -3,12 +3,14 @@
 //! when something is due. A seed determines everything.
 
 pub mod crypto;
+pub mod gateway;
 pub mod node;
 pub mod rng;
 pub mod scenario;
 pub mod world;
 
 pub use crypto::SimHost;
+pub use gateway::{Gateway, Passage};
 pub use node::Node;
 pub use rng::Rng;
 pub use scenario::{run, run_recorded, Mobility, Report, Scenario};

@@ -7,6 +7,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::gateway::{Gateway, Passage};
 use super::node::Node;
 use super::rng::Rng;
 use crate::address::{Encap, IpAddr128, LocalAddress, Path, RemoteAddr};
@@ -174,6 +175,8 @@ pub struct World {
     /// A host that lies: every other packet of it claims to come from this address, where nobody
     /// is.
     pub liar: Option<(usize, IpAddr128)>,
+    /// Routers with redirection caches.
+    pub gateways: Vec<Gateway>,
     data_due: Instant,
     flying: BinaryHeap<Reverse<InFlight>>,
     order: u64,
@@ -200,6 +203,7 @@ impl World {
             nat: None,
             relay: None,
             liar: None,
+            gateways: Vec::new(),
             data_due: Instant(0),
             flying: BinaryHeap::new(),
             order: 0,
@@ -296,7 +300,10 @@ impl World {
     }
 
     fn deliver(&mut self, packet: &InFlight) {
-        let Some(packet) = self.enter_nat(packet) else {
+        let Some(packet) = self.pass_gateways(packet.clone()) else {
+            return;
+        };
+        let Some(packet) = self.enter_nat(&packet) else {
             return;
         };
         let to = packet.path.remote;
@@ -412,6 +419,24 @@ impl World {
             ..path
         };
         [Some(path), Some(copy).filter(|_| !from_server)]
+    }
+
+    /// What is left of a packet behind the routers; what they answer is sent.
+    fn pass_gateways(&mut self, mut packet: InFlight) -> Option<InFlight> {
+        for at in 0..self.gateways.len() {
+            let gateway = self.gateways.get_mut(at)?;
+            match gateway.pass(self.now, &packet.path, &packet.bytes) {
+                Passage::On => {}
+                Passage::To(remote) => packet.path.remote = remote,
+                Passage::Taken(answer) => {
+                    if let Some((path, bytes)) = answer {
+                        self.send(path, &bytes);
+                    }
+                    return None;
+                }
+            }
+        }
+        Some(packet)
     }
 
     fn enter_nat(&self, packet: &InFlight) -> Option<InFlight> {

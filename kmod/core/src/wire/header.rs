@@ -44,6 +44,8 @@ pub enum PacketType {
     Version = 12,
     /// Answers a packet of an unknown flow; verifiable without state at the sender.
     Reset = 13,
+    /// Between a mover and a router of a network that it leaves (paper §VII).
+    Redirect = 14,
 }
 
 impl PacketType {
@@ -65,15 +67,19 @@ impl PacketType {
             11 => Self::HolePunchAck,
             12 => Self::Version,
             13 => Self::Reset,
+            14 => Self::Redirect,
             _ => return None,
         })
     }
 
     /// True if packets of this type end in a MAC under the keys of the connection. Only a first
-    /// SYN, VERSION and RESET do without: there are no keys that both ends know.
+    /// SYN, VERSION, RESET and REDIRECT do without: there are no keys that both ends know.
     #[must_use]
     pub const fn is_authenticated(self) -> bool {
-        !matches!(self, Self::Data | Self::Syn | Self::Version | Self::Reset)
+        !matches!(
+            self,
+            Self::Data | Self::Syn | Self::Version | Self::Reset | Self::Redirect
+        )
     }
 }
 

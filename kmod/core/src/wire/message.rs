@@ -9,8 +9,9 @@ use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
     FlowFlags, Writer, MAC_LEN, OPT_COOKIE, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_KEY,
     OPT_MAC, OPT_NEW_FLOW, OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD,
-    OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    OPT_REDIRECT, OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
 };
+use super::redirect::Redirection;
 use super::INNER_NONE;
 
 /// The buffer is too short for the message.
@@ -182,6 +183,8 @@ pub struct Message {
     pub cookie: Option<[u8; TOKEN_LEN]>,
     /// Source of the packet that is answered.
     pub observed: Option<RemoteAddr>,
+    /// What a mover and a router say to each other.
+    pub redirect: Option<Redirection>,
 }
 
 /// What [`Message::emit`] wrote.
@@ -224,6 +227,7 @@ impl Message {
             reset_proof: None,
             cookie: None,
             observed: None,
+            redirect: None,
         }
     }
 
@@ -311,6 +315,9 @@ impl Message {
         }
         if let Some(proof) = &self.reset_proof {
             out.option(OPT_RESET_PROOF, &[proof])?;
+        }
+        if let Some(redirect) = &self.redirect {
+            out.option(OPT_REDIRECT, &[&redirect.to_bytes()])?;
         }
         Ok(())
     }

@@ -9,16 +9,18 @@ mod header;
 mod message;
 mod option;
 mod packet;
+mod redirect;
 
 pub use header::{Header, PacketType, COMMON_LEN, CONTROL_LEN, DATA_LEN, VERSION};
 pub use message::{Emitted, Message, NoRoom, ProbeMark, Reason, Versions};
 pub use option::{
     FlowFlags, FLOW_ACTIVE, FLOW_BACKUP, FLOW_LOST, MAC_LEN, OPT_COOKIE, OPT_ECHO,
     OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW,
-    OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_RESET_PROOF, OPT_SERVICE,
-    OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_REDIRECT, OPT_RESET_PROOF,
+    OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
 };
 pub use packet::Packet;
+pub use redirect::{RedirectStep, Redirection, TICKET_LEN};
 
 /// Longest control packet that the core emits, in bytes; a buffer for transmission has this size.
 pub const MAX_CONTROL: usize = 512;

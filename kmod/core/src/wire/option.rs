@@ -41,6 +41,8 @@ pub const OPT_PROBE: u8 = 0x16;
 pub const OPT_FLOW_FLAGS: u8 = 0x0d;
 /// Commitment to the proof of a stateless reset, 16 bytes.
 pub const OPT_RESET_PROOF: u8 = 0x11;
+/// What a mover and a router say to each other: 28 bytes, see [`Redirection`](super::Redirection).
+pub const OPT_REDIRECT: u8 = 0x12;
 /// Cookie that proves the address of a SYN's sender, 16 bytes. Nothing but a MAC may follow it.
 pub const OPT_COOKIE: u8 = 0x90;
 /// MAC over everything before its value; always last.

@@ -7,9 +7,10 @@ use super::message::{Message, ProbeMark, Reason, Versions};
 use super::option::{
     parse_flow_flags, parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_COOKIE, OPT_ECHO,
     OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW,
-    OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_RESET_PROOF, OPT_SERVICE,
-    OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
+    OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_REDIRECT, OPT_RESET_PROOF,
+    OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
 };
+use super::redirect::{RedirectStep, Redirection};
 use super::{Malformed, ParseError};
 
 /// Where the header length stands.
@@ -146,6 +147,9 @@ impl<'a> Packet<'a> {
             OPT_PROBE => message.probe = Some(ProbeMark::from_bytes(exact(value)?)),
             OPT_FLOW_FLAGS => message.flow_flags = Some(parse_flow_flags(value)?),
             OPT_RESET_PROOF => message.reset_proof = Some(exact(value)?),
+            OPT_REDIRECT => {
+                message.redirect = Some(Redirection::from_bytes(&exact(value)?).ok_or(BAD)?);
+            }
             OPT_COOKIE => {
                 message.cookie = Some(exact(value)?);
                 self.cookie_at = Some(at);
@@ -181,6 +185,7 @@ impl<'a> Packet<'a> {
             | PacketType::Pong => m.token.is_some(),
             PacketType::Version => m.versions.is_some(),
             PacketType::Reset => m.token.is_some(),
+            PacketType::Redirect => m.token.is_some() && self.completes_redirect(),
             _ => true,
         };
         let needs_mac = m.kind.is_authenticated() || (m.kind == PacketType::Syn && m.receiver != 0);
@@ -192,6 +197,16 @@ impl<'a> Packet<'a> {
             return Err(Malformed::FlowId);
         }
         Ok(())
+    }
+
+    /// Whether a REDIRECT has all that its step needs.
+    fn completes_redirect(&self) -> bool {
+        let m = &self.message;
+        m.redirect.is_some_and(|redirect| match redirect.step {
+            RedirectStep::Ask | RedirectStep::Ticket => true,
+            RedirectStep::Tell => m.record.is_some() && self.mac.is_some(),
+            RedirectStep::Told => self.mac.is_some(),
+        })
     }
 }
 

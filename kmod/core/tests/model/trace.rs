@@ -194,6 +194,7 @@ fn name(kind: PacketType) -> &'static str {
         PacketType::HolePunchAck => "HOLE-PUNCH-ACK",
         PacketType::Version => "VERSION",
         PacketType::Reset => "RESET",
+        PacketType::Redirect => "REDIRECT",
     }
 }
 

@@ -43,7 +43,7 @@ const fn scenario(name: &'static str, run: fn(&Stage) -> Result<()>) -> Scenario
 }
 
 /// Takes all addresses of an access network away.
-fn leave(access: Access) -> Result<()> {
+pub(super) fn leave(access: Access) -> Result<()> {
     Family::BOTH
         .into_iter()
         .try_for_each(|family| access.leave(family))
@@ -92,7 +92,7 @@ fn nothing(stage: &Stage) -> Result<()> {
 }
 
 /// Waits for data that never comes; the errno that ends it.
-fn waits(mut socket: &TcpStream, limit: Duration) -> Result<i32> {
+pub(super) fn waits(mut socket: &TcpStream, limit: Duration) -> Result<i32> {
     socket.set_read_timeout(Some(limit))?;
     match socket.read(&mut [0]) {
         Ok(count) => bail!("{count} bytes came from a host that is gone"),

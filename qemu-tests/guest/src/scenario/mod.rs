@@ -22,6 +22,7 @@ mod netlink;
 mod outages;
 mod path_state;
 mod permission;
+mod redirection;
 mod roaming;
 mod sockets;
 mod transfer;
@@ -49,6 +50,7 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     flood::TABLE,
     ends::TABLE,
     both::TABLE,
+    redirection::TABLE,
     lifecycle::TABLE,
     congestion::TABLE,
 ];
