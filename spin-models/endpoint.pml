@@ -8,7 +8,7 @@
  *   table.pml, which prints the table that the shipping code is replayed against.
  * Leaves out: wire format, MACs (a packet here is one whose MAC was right), timer values,
  *   ILists, the rest of the connection.
- * Rules: R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R10b R12 R13 R14, and R15 of docs/models.md.
+ * Rules: R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R10b R12 R13 R14, and R15 and R18 of docs/models.md.
  *
  * The including file defines EMIT(i,t,d,v,k), which sends packet t from host i to address d
  * with version v and token k, and NADDR, one more than the largest address. Address 0 is
@@ -96,6 +96,9 @@ byte _a, _set;
 #else
 #define ASKED(s)    (ME.dest == (s))
 #endif
+#ifndef RETURNS               /* R18: the SYN-ACK brings back the token that went to its source */
+#define RETURNS(i)  1
+#endif
 #ifdef MUT_DRAIN_IGNORES_MOVES /* protocol.md 7.10 */
 #define OBEYS       (!ME.drain)
 #else
@@ -133,7 +136,12 @@ inline validate(i, v, a) { ME.val = v; ME.valA = a; ME.pend = 0; ME.srcs = 0 }
 /* ---- packets: type t from address s with version v and token k ---- */
 inline on_syn(i, s, v) {
   if
+#ifdef REFUSES                /* a flow is wanted at another address */
+  :: ME.st == LISTEN && REFUSES(i) -> EMIT(i, NACK, s, 0, PREFERRED(i))
+  :: (ME.st == LISTEN && !REFUSES(i)) || (ME.st == SYN_SENT && ASKED(s)) ->
+#else
   :: ME.st == LISTEN || (ME.st == SYN_SENT && ASKED(s)) ->
+#endif
      /* A SYN that meets our own: our SYN-ACK says all that our SYN said. */
      ME.st = SYN_RCVD; ME.acked = 1; candidate(i, v, s); EMIT(i, SYNACK, s, v, s)
   :: ME.st == SYN_RCVD && v > ME.cand -> candidate(i, v, s); EMIT(i, SYNACK, s, v, s)
@@ -143,7 +151,7 @@ inline on_syn(i, s, v) {
 }
 inline on_synack(i, s, v, k) {
   if
-  :: ME.st == SYN_SENT && v == ME.ver && ASKED(s) ->
+  :: ME.st == SYN_SENT && v == ME.ver && ASKED(s) && RETURNS(i) ->
      opened(i); ME.acked = 1; ME.cand = 0; VALIDATING(i, 0, s); validate(i, 0, s); EMIT(i, ACK, s, v, k)
   :: ME.st == SYN_RCVD && v == ME.ver && ME.dest != 0 && ASKED(s) ->
      opened(i);

@@ -5,6 +5,8 @@
  * What it models: endpoint.pml with every packet (also impossible ones), command and timer
  *   offered in every reachable state. Each step prints the state before, the event, what was
  *   sent, and the state after; `check --export` makes conformance.tsv of it.
+ *   A later flow has first states of its own: one end adds it, the other is asked for it at an
+ *   address where it does not want it, and names its second.
  *   Own addresses are 1 to 3, one a version; the peer's are 4 to 6, one a version, and 7 is
  *   the same peer seen through a NAT that has rebound.
  * Leaves out: more than two moves of either side (versions are only compared, R14).
@@ -18,6 +20,10 @@
 #define DELIVERED(i,s)  printf("OUT DELIVER\n")
 #define FINNED(i,s)     printf("OUT DELIVER\n")
 #define FINACKED(i)     printf("OUT DELIVER\n")
+bit returned = 1;             /* the SYN-ACK brings back the token of the SYN to its source */
+#define RETURNS(i)      (!ME.later || returned)
+#define REFUSES(i)      (ME.later)
+#define PREFERRED(i)    2
 #include "endpoint.pml"
 
 mtype = { CONNECT, LOSE_ADDRESS, NEW_ADDRESS, TIMER, DRAIN, DRAIN_END, ABORT, GIVE_UP };
@@ -31,6 +37,8 @@ mtype = { CONNECT, LOSE_ADDRESS, NEW_ADDRESS, TIMER, DRAIN, DRAIN_END, ABORT, GI
 #define RX_VERSIONS(t,nat) RX(t,PEER(0,nat),0,0) RX(t,PEER(1,nat),1,0) RX(t,PEER(2,nat),2,0)
 /* Answers to us carry the token made for the address that we had at that version. */
 #define RX_ANSWERS(t,s)  RX(t,s,0,1) RX(t,s,1,2) RX(t,s,2,3)
+/* A SYN-ACK whose sender was not reached at the address that it comes from (R18). */
+#define RX_UNHEARD(s)    :: d_step { SHOW(1); printf("EV %d %d 0 1 0\n", SYNACK, s); returned = 0; receive(0, SYNACK, s, 0, 1); returned = 1; SHOW(2) }
 #define RX_ACKS(s)       RX(ACK,s,0,4) RX(ACK,s,1,5) RX(ACK,s,2,6) RX(ACK,s,0,7) RX(ACK,s,1,7) RX(ACK,s,2,7)
 #define DO(name,guard,action) :: d_step { guard -> SHOW(1); printf("EV %d\n", name); action; SHOW(2) }
 
@@ -38,6 +46,7 @@ active proctype Environment() {
   d_step { e[0].addr = 1 };
   if
   :: d_step { e[0].st = LISTEN }
+  :: d_step { e[0].st = LISTEN; e[0].later = 1 }
   :: d_step { e[0].st = CLOSED }
   :: d_step { e[0].st = CLOSED; e[0].later = 1 }
   fi;
@@ -49,6 +58,8 @@ active proctype Environment() {
   RX_VERSIONS(RSYN,1)
   RX_ANSWERS(SYNACK,4)
   RX_ANSWERS(SYNACK,5)
+  RX_UNHEARD(4)
+  RX_UNHEARD(5)
   RX_ANSWERS(RSYNACK,4)
   RX_ANSWERS(RSYNACK,5)
   RX_ANSWERS(RSYNACK,7)

@@ -22,14 +22,16 @@ HEADER = """\
 #   NAME      protocol.md section 5; own: own address; ver: own version; acked: the peer has answered ver;
 #   dest      where SYN goes; cand: newest version of the peer; pending: cand is not validated yet;
 #   sources   where cand came from, while pending; val, valid: validated version and address;
-#   later     the flow was added to a connection, so NACK is possible; draining: protocol.md 7.10;
+#   later     the flow was added to a connection, so NACK is possible: in SYN_SENT to come, in LISTEN to go;
+#   draining  protocol.md 7.10;
 #   WAY       a shortest list of events that leads here from the first state of its kind, `;` between.
 # row  ID  EVENT  NEXT-ID  OUTPUTS
 #   every event that sends something or changes the state; outputs in no order, `,` between.
 # ignored  ID  EVENTS
 #   every packet that must neither change the state nor send anything, `,` between.
 # Events: `TYPE vV [tokX] from A` are packets, the rest are commands and the timer.
-# A version without meaning for a type is left out. Outputs: `TYPE vV [tokX] to A`, DELIVER.
+# A version without meaning for a type is left out. A SYN-ACK to a later flow returns the token of the SYN to its
+# source; one that is `unheard` returns another (R18). Outputs: `TYPE vV [tokX] to A`, DELIVER.
 """
 
 NAMES = {0: "CLOSED", 1: "LISTEN", 2: "SYN_SENT", 3: "SYN_RCVD"}
@@ -74,13 +76,15 @@ class State:
 
 def packet(names, numbers, preposition):
     """`kind other-end version token` as text."""
-    kind, other, version, token = numbers
+    kind, other, version, token, *rest = numbers
     kind = names[kind]
     text = kind
     if kind in VERSIONED:
         text += f" v{version}"
     if kind in TOKEN:
         text += f" tok{address(token)}"
+    if rest:
+        text += " unheard"
     if kind == "NACK":
         text += f" prefer{address(token)}"
     return f"{text} {preposition} {address(other)}"
@@ -102,7 +106,7 @@ def steps(lines, names):
             rows.add((before, event, tuple(sorted(outputs)), tuple(map(int, rest.split()))))
         elif word == "EV":
             numbers = list(map(int, rest.split()))
-            event = packet(names, numbers, "from") if len(numbers) == 4 else names[numbers[0]]
+            event = packet(names, numbers, "from") if len(numbers) > 1 else names[numbers[0]]
         elif word == "OUT":
             outputs.append(rest if rest == "DELIVER" else packet(names, map(int, rest.split()), "to"))
         elif word == "INIT":

@@ -2,35 +2,27 @@
 //! One end of the shipping core, driven by the events of the conformance table: the test plays
 //! the peer and the network.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eccp_core::address::{IpAddr128, LocalAddress, Path, RemoteAddr, RxInfo};
-use eccp_core::auth::token;
-use eccp_core::connection::{Accept, Connect, Connection};
+use eccp_core::auth::{request_token, token};
+use eccp_core::connection::{Accept, AddFlow, Connect, Connection};
 use eccp_core::event::{Command, FlowIndex};
-use eccp_core::flow::{FlowState, LocalHalf, Phase};
+use eccp_core::flow::{Flow, FlowState, LocalHalf, Phase};
 use eccp_core::service::{Service, TransportParams};
 use eccp_core::settings::{Encapsulation, Settings};
 use eccp_core::time::{Duration, Instant};
-use eccp_core::wire::{Message, Packet, PacketType, Reason, INNER_TCP, MAC_LEN, MAX_CONTROL};
+use eccp_core::wire::{Message, Packet, PacketType, Reason, INNER_TCP, MAX_CONTROL};
 
-use crate::host::{digest, ModelHost};
+use crate::added::{self, signed};
+use crate::host::ModelHost;
+use crate::role::Role;
 use crate::table::Columns;
 
-const FLOW: FlowIndex = FlowIndex(0);
 const SERVICE: Service = Service::Port(80);
 const PEER_ID: u64 = 0x7777_0000_0000_0001;
 /// Names of addresses in the table: own ones, the peer's, and the peer behind another NAT address.
 const NAMES: [&str; 7] = ["L0", "L1", "L2", "P0", "P1", "P2", "N"];
-
-/// Which end of the handshake the probe is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// It connects.
-    Client,
-    /// It listens.
-    Server,
-}
 
 /// One end.
 #[derive(Clone, Debug)]
@@ -39,6 +31,10 @@ pub struct Probe {
     host: ModelHost,
     held: Vec<LocalAddress>,
     role: Role,
+    /// The flow that the table is about.
+    flow: FlowIndex,
+    /// Where the latest SYN from each source came to.
+    asked_at: BTreeMap<String, String>,
 }
 
 fn ip(name: &str) -> IpAddr128 {
@@ -73,23 +69,60 @@ fn settings() -> Settings {
 impl Probe {
     /// An end without a flow, at address L0.
     pub fn new(role: Role) -> Self {
-        Self {
+        let held = match role {
+            Role::Unwilling => vec![added::as_backup(local("L0")), local("L1")],
+            _ => vec![local("L0")],
+        };
+        let mut probe = Self {
             conn: Box::new(Connection::EMPTY),
             host: ModelHost {
                 id: 0,
                 now: Instant(1_000_000_000),
             },
-            held: vec![local("L0")],
+            held,
             role,
-        }
+            flow: FlowIndex(u8::from(role.is_later())),
+            asked_at: BTreeMap::new(),
+        };
+        let set_up = match role {
+            Role::Client | Role::Server => return probe,
+            Role::Caller => added::connect,
+            Role::Called | Role::Unwilling => added::accept,
+        };
+        let local = probe.locals();
+        set_up(
+            &mut probe.conn,
+            &mut probe.host,
+            &settings(),
+            &local,
+            SERVICE,
+        );
+        probe.host.id = 1; // Another flow ID than that of the first flow.
+        probe
+    }
+
+    /// All addresses that the core knows of.
+    fn locals(&self) -> Vec<LocalAddress> {
+        let first = self.role.is_later().then_some(added::HOME);
+        self.held.iter().copied().chain(first).collect()
+    }
+
+    /// The flow that the table is about.
+    fn flow(&self) -> Option<&Flow> {
+        self.conn.flow(self.flow)
+    }
+
+    /// True if nothing that happens to a later flow touches the first.
+    pub fn leaves_the_first_flow_alone(&self) -> bool {
+        !self.role.is_later() || added::is_undisturbed(&self.conn)
     }
 
     /// Its state as the table puts it.
     pub fn columns(&self) -> Columns {
-        let Some(flow) = self.conn.flow(FLOW) else {
-            return match self.role {
-                Role::Client => Columns::without_flow("CLOSED", "L0"),
-                Role::Server => Columns::without_flow("LISTEN", "L0"),
+        let Some(flow) = self.flow() else {
+            return match self.role.is_asked() {
+                false => Columns::without_flow("CLOSED", "L0"),
+                true => Columns::without_flow("LISTEN", "L0"),
             };
         };
         let held = self.held.first().map_or("-", |a| name(&a.addr));
@@ -126,7 +159,7 @@ impl Probe {
             Some(("DATA", from)) => delivered = self.data(from),
             Some((kind, rest)) => self.packet(kind, rest),
         }
-        let mut sent = self.flush();
+        let mut sent = self.flush(event.starts_with("PING"));
         if delivered {
             sent.insert("DELIVER".into());
         }
@@ -139,12 +172,12 @@ impl Probe {
             "CONNECT" => self.connect(),
             "LOSE_ADDRESS" => self.hold(Vec::new()),
             "NEW_ADDRESS" => {
-                let next = self.conn.flow(FLOW).map_or(0, |flow| flow.version()) + 1;
+                let next = self.flow().map_or(0, |flow| flow.version()) + 1;
                 self.hold(vec![local(&format!("L{next}"))]);
             }
-            "DRAIN" => self.order(Command::Close { flow: FLOW }),
+            "DRAIN" => self.order(Command::Close { flow: self.flow }),
             "ABORT" => self.order(Command::Abort {
-                flow: FLOW,
+                flow: self.flow,
                 reason: Reason::Aborted,
             }),
             "TIMER" => self.wait(gap(2_200)),
@@ -155,6 +188,18 @@ impl Probe {
     }
 
     fn connect(&mut self) {
+        if self.role == Role::Caller {
+            let request = AddFlow {
+                from: local("L0"),
+                to: Some(RemoteAddr {
+                    addr: ip("P0"),
+                    port: 0,
+                }),
+                backup: false,
+            };
+            let flow = self.conn.add_flow(&mut self.host, &request);
+            return assert_eq!(flow, Ok(self.flow));
+        }
         let request = Connect {
             service: SERVICE,
             inner: INNER_TCP,
@@ -173,7 +218,8 @@ impl Probe {
 
     fn hold(&mut self, held: Vec<LocalAddress>) {
         self.held = held;
-        self.conn.handle_addresses(&mut self.host, &self.held);
+        let local = self.locals();
+        self.conn.handle_addresses(&mut self.host, &local);
     }
 
     fn order(&mut self, command: Command) {
@@ -190,14 +236,16 @@ impl Probe {
     /// Pays for answers to the unproven sources of a half-open flow, as data from them would:
     /// budgets are the subject of other tests.
     fn pay(&mut self) {
-        let flow = self.conn.flow(FLOW);
+        let flow = self.flow();
         let half_open = flow.filter(|flow| flow.phase() == Phase::SynRcvd);
         let sources: Vec<Path> = half_open.map_or(Vec::new(), |flow| {
             flow.candidates().iter().map(|c| c.path).collect()
         });
         for path in sources {
             let rx = self.rx(name(&path.remote));
-            let paid = self.conn.handle_data(&mut self.host, FLOW, &rx, 1 << 20);
+            let paid = self
+                .conn
+                .handle_data(&mut self.host, self.flow, &rx, 1 << 20);
             paid.expect("the flow is live");
         }
     }
@@ -205,7 +253,7 @@ impl Probe {
     /// Data arrives; true if the transport gets it.
     fn data(&mut self, from: &str) -> bool {
         let rx = self.rx(from.trim_start_matches("from "));
-        let id = self.conn.flow(FLOW).map(|flow| flow.local_id());
+        let id = self.flow().map(|flow| flow.local_id());
         let Some(flow) = id.and_then(|id| self.conn.find_flow(id)) else {
             return false;
         };
@@ -223,10 +271,16 @@ impl Probe {
         let from = words.last().expect("a packet has a source");
         let version = words.iter().find_map(|word| word.strip_prefix('v'));
         let version = version.map_or(0, |v| v.parse().expect("a version is a number"));
-        let bound = words.iter().find_map(|word| word.strip_prefix("tok"));
         let rx = self.rx(from);
-        let bytes = self.craft(kind, version, bound);
-        let listens = self.role == Role::Server && self.conn.flow(FLOW).is_none();
+        let bytes = signed(&match kind {
+            "SYN" if self.role.is_later() => self.later_syn(version, &rx),
+            _ => self.craft(kind, version, &words),
+        });
+        if kind == "SYN" {
+            let at = name(&rx.local).to_owned();
+            self.asked_at.insert((*from).to_owned(), at);
+        }
+        let listens = self.role == Role::Server && self.flow().is_none();
         let packet = Packet::parse(&bytes).expect("the test makes well-formed packets");
         // A discard shows in that nothing changes.
         let _outcome = match kind == "SYN" && listens {
@@ -246,7 +300,7 @@ impl Probe {
     }
 
     fn rx(&self, from: &str) -> RxInfo {
-        let version = self.conn.flow(FLOW).map_or(0, |flow| flow.version());
+        let version = self.flow().map_or(0, |flow| flow.version());
         RxInfo {
             local: ip(&format!("L{version}")),
             remote: ip(from),
@@ -255,13 +309,27 @@ impl Probe {
         }
     }
 
-    /// The packet as the peer would send it.
-    fn craft(&self, kind: &str, version: u64, bound: Option<&str>) -> Vec<u8> {
-        let own = self.conn.flow(FLOW).map_or(0, |flow| flow.local_id());
+    /// The peer's SYN of a later flow, with the token that it makes for where this one goes.
+    fn later_syn(&self, version: u64, rx: &RxInfo) -> Message {
+        let receiver = added::local_id(&self.conn);
+        let mut syn = Message::new(PacketType::Syn, receiver, PEER_ID, version);
+        syn.inner = INNER_TCP;
+        syn.token = Some(own_token(name(&rx.local)));
+        added::ask(&mut syn);
+        syn
+    }
+
+    /// The packet as the peer would send it; `words` are those behind its type.
+    fn craft(&self, kind: &str, version: u64, words: &[&str]) -> Message {
+        let own = self.flow().map_or(0, |flow| flow.local_id());
+        let value = |prefix| words.iter().find_map(|word| word.strip_prefix(prefix));
+        let bound = value("tok");
+        let from = *words.last().expect("a packet has a source");
         let kind = match kind {
             "SYN" => PacketType::Syn,
             "SYNACK" => PacketType::SynAck,
             "ACK" => PacketType::Ack,
+            "NACK" => PacketType::Nack,
             "RSYN" => PacketType::Rsyn,
             "RSYNACK" => PacketType::RsynAck,
             "RST" => PacketType::Rst,
@@ -278,32 +346,41 @@ impl Probe {
                 message.key = Some([9; 32]);
             }
             PacketType::SynAck => {
-                message.key = Some([9; 32]);
+                message.key = Some([9; 32]).filter(|_| !self.role.is_later());
                 message.token = bound.map(own_token);
+                let heard = !words.contains(&"unheard");
+                message.echo = Some(self.asked_token(if heard { from } else { "P2" }));
             }
             PacketType::RsynAck => message.token = bound.map(own_token),
             PacketType::Ack => {
                 message.token = bound.map(|at| self.token_for(at, version));
             }
+            PacketType::Nack => {
+                message.preferred = value("prefer").map(|at| RemoteAddr {
+                    addr: ip(at),
+                    port: 0,
+                });
+            }
             PacketType::Ping | PacketType::Pong => message.token = Some([3; 16]),
             PacketType::Rst => message.reason = Some(Reason::Aborted),
             _ => {}
         }
-        let mut bytes = vec![0; MAX_CONTROL];
-        let emitted = message
-            .emit(&mut bytes, kind != PacketType::Syn)
-            .expect("it fits");
-        bytes.truncate(emitted.len);
-        if let Some(at) = emitted.mac_at {
-            let mac = digest(&[&bytes[..at]]);
-            bytes[at..at + MAC_LEN].copy_from_slice(&mac[..MAC_LEN]);
-        }
-        bytes
+        message
+    }
+
+    /// The token in our SYN to an address of the peer's.
+    fn asked_token(&self, at: &str) -> [u8; 16] {
+        let own = self.flow().map_or(0, |flow| flow.local_id());
+        let path = Path {
+            remote: ip(at),
+            ..Path::NONE
+        };
+        request_token(&self.host, &[0; 32], own, &path)
     }
 
     /// The token that the core makes for the peer's address.
     fn token_for(&self, at: &str, version: u64) -> [u8; 16] {
-        let own = self.conn.flow(FLOW).map_or(0, |flow| flow.local_id());
+        let own = self.flow().map_or(0, |flow| flow.local_id());
         let path = Path {
             remote: ip(at),
             ..Path::NONE
@@ -311,7 +388,9 @@ impl Probe {
         token(&self.host, &[0; 32], own, version, &path)
     }
 
-    fn flush(&mut self) -> BTreeSet<String> {
+    /// What is sent. Tokens of SYNs that are sent or returned are checked here: they are no
+    /// business of the table unless they are wrong. Who pings a half-open flow has it open.
+    fn flush(&mut self, pinged: bool) -> BTreeSet<String> {
         let mut sent = BTreeSet::new();
         let mut buf = [0; MAX_CONTROL];
         while let Some(transmit) = self.conn.poll_transmit(&mut self.host, &mut buf) {
@@ -323,9 +402,22 @@ impl Probe {
             }
             let message = *packet.message();
             let to = name(&transmit.path.remote);
+            if self.role.is_later() && to == "-" {
+                // The first flow, and what a later one learns from it (R7: tests/flows.rs).
+                continue;
+            }
             let version = message.version;
             let text = match message.kind {
-                PacketType::Syn => format!("SYN v{version} to {to}"),
+                PacketType::Syn => {
+                    let asked = Some(self.asked_token(to)).filter(|_| self.role.is_later());
+                    let right = asked == message.token;
+                    let wrong = if right { "" } else { " with a wrong token" };
+                    format!("SYN v{version} to {to}{wrong}")
+                }
+                PacketType::Nack => {
+                    let preferred = message.preferred.map_or("-", |at| name(&at.addr));
+                    format!("NACK prefer{preferred} to {to}")
+                }
                 PacketType::Rsyn => format!("RSYN v{version} to {to}"),
                 PacketType::SynAck | PacketType::RsynAck => {
                     let kind = match message.kind {
@@ -336,7 +428,17 @@ impl Probe {
                         at.starts_with(['P', 'N'])
                             && Some(self.token_for(at, version)) == message.token
                     });
-                    format!("{kind} v{version} tok{} to {to}", bound.unwrap_or("?"))
+                    let asked = self.asked_at.get(to).filter(|_| self.role.is_later());
+                    let first = message.kind == PacketType::SynAck && !pinged;
+                    let returned = asked.filter(|_| first).map(|at| own_token(at));
+                    let wrong = match message.echo == returned || !first {
+                        true => "",
+                        false => " with a wrong echo",
+                    };
+                    format!(
+                        "{kind} v{version} tok{} to {to}{wrong}",
+                        bound.unwrap_or("?")
+                    )
                 }
                 PacketType::Ack => {
                     let own = NAMES

@@ -58,6 +58,10 @@ pub struct Outcome {
 pub struct State {
     /// Its columns.
     pub columns: Columns,
+    /// Where SYN goes, `-` for nowhere.
+    pub asked: String,
+    /// The flow was added to a connection.
+    pub later: bool,
     /// Events with an effect.
     pub rows: BTreeMap<String, Outcome>,
     /// Packets without one.
@@ -74,6 +78,8 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, State>, String> {
             ["state", id, ..] if fields.len() == 15 => {
                 let state = State {
                     columns: columns(&fields).ok_or_else(wrong)?,
+                    asked: fields[6].to_owned(),
+                    later: fields[12] == "1",
                     rows: BTreeMap::new(),
                     ignored: BTreeSet::new(),
                 };
