@@ -74,9 +74,7 @@
  * bit stands in place of the flow ID, which is that of the version answered. */
 #define LAST(i,t,d) (t == SYNACK -> (asked[i] & B(ME.addr)) != 0 : NAMES(i,t,d))
 #define ID(p)      (TYPE(p) == SYNACK -> VERSION(p) : (p) & 3)
-#ifndef MUT_SYNACK_FROM_NEW
-#define RETURNS(i) (got_p & 1)     /* of the packet that Host is delivering */
-#endif
+#define ECHOES(p)  ((p) & 1)
 #define EMIT(i,t,d,v,k) \
   if \
   :: ME.addr != 0 && HELD(HOST(J),d) && works[FLOW(i)] -> \
@@ -205,6 +203,9 @@ inline deliver(h, p) {
 #ifdef NACKING
   :: TYPE(p) == SYN && i == 3 && ME.st == LISTEN && TO(p) != SECOND ->
      x = ME.addr; ME.addr = TO(p); EMIT(i, NACK, FROM(p), 0, SECOND); ME.addr = x
+#endif
+#ifndef MUT_SYNACK_FROM_NEW
+  :: TYPE(p) == SYNACK && ME.st == SYN_SENT && !ECHOES(p)
 #endif
 #ifdef IDS
   :: TYPE(p) != SYN && !GONE(i) && !(ids[i] & B(ID(p))) -> EMIT(i, RST, FROM(p), 0, 0)

@@ -31,7 +31,7 @@ use crate::traffic::drain;
 use crate::{link, tool};
 
 /// How long a set-up or a change of flows may take on a quiet machine.
-const CHANGE: Duration = Duration::from_secs(10);
+pub(super) const CHANGE: Duration = Duration::from_secs(10);
 /// One-way delay of the access networks in the measurement.
 const ONE_WAY: Duration = Duration::from_millis(60);
 /// Time between two messages of the measurement: fewer than the initial window in a round trip.
@@ -68,7 +68,7 @@ fn flows(socket: &TcpStream) -> Result<Vec<SocketFlow>> {
 }
 
 /// Waits until the flows of a socket satisfy `done`.
-fn wait_flows(
+pub(super) fn wait_flows(
     socket: &TcpStream,
     what: &str,
     limit: Duration,
@@ -92,11 +92,11 @@ fn open(flows: &[SocketFlow]) -> usize {
     open.count()
 }
 
-fn active(flows: &[SocketFlow]) -> Option<IpAddr> {
+pub(super) fn active(flows: &[SocketFlow]) -> Option<IpAddr> {
     flows.iter().find(|flow| flow.active).map(|flow| flow.local)
 }
 
-fn over_lte(backup: bool) -> Addition {
+pub(super) fn over_lte(backup: bool) -> Addition {
     Addition {
         from: Target::Address(Access::LTE.address(Family::V4)),
         remote: None,
@@ -105,7 +105,7 @@ fn over_lte(backup: bool) -> Addition {
 }
 
 /// Adds a flow over lte from the client and waits until both ends have it.
-fn add_lte(stage: &Stage, roaming: &mut Roaming, addition: &Addition) -> Result<u64> {
+pub(super) fn add_lte(stage: &Stage, roaming: &mut Roaming, addition: &Addition) -> Result<u64> {
     let pair = &roaming.talk.pair;
     let first = info(&pair.client)?.local_flow_id;
     let id = roaming.client.client().add_flow(first, addition)?;

@@ -3,6 +3,7 @@
 
 use crate::roster::Scenario;
 
+mod additions;
 mod applications;
 mod attack;
 mod both;
@@ -37,6 +38,7 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     failover::TABLE,
     outages::TABLE,
     flows::TABLE,
+    additions::TABLE,
     nat::TABLE,
     path_state::TABLE,
     connections::TABLE,
