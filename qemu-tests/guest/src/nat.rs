@@ -4,7 +4,6 @@
 
 use anyhow::{Context, Result};
 use netlink_sys::protocols::NETLINK_NETFILTER;
-use rustix::net::AddressFamily;
 
 use crate::netlink::{exchange, Attributes, Message, ACK, APPEND, CREATE};
 
@@ -18,6 +17,9 @@ const NEW_TABLE: u16 = 0;
 const NEW_CHAIN: u16 = 3;
 const NEW_RULE: u16 = 6;
 const DELETE_CONNECTION: u16 = 2;
+/// NFPROTO_INET and AF_UNSPEC.
+const BOTH_FAMILIES: u8 = 1;
+const ANY_FAMILY: u8 = 0;
 /// NF_INET_* and NF_IP_PRI_NAT_SRC.
 const FORWARD: u32 = 2;
 const OUTPUT: u32 = 3;
@@ -33,7 +35,7 @@ const FULLY_RANDOM: u32 = 1 << 4;
 
 const TABLE: &str = "test";
 
-/// Makes the namespace's router a NAT for IPv4 that gives every binding a random port and lets the
+/// Makes the namespace's router a NAT for both families that gives every binding a random port and lets the
 /// IP protocol `forbidden` not pass, as most NATs do with all but TCP, UDP and ICMP.
 ///
 /// # Errors
@@ -81,7 +83,7 @@ pub fn silence(protocol: u8) -> Result<()> {
 /// The kernel's errno.
 pub fn flush() -> Result<()> {
     let kind = CONNTRACK << 8 | DELETE_CONNECTION;
-    let message = Message::new(kind, ACK, &header(0), &Attributes::new());
+    let message = Message::new(kind, ACK, &header(ANY_FAMILY, 0), &Attributes::new());
     exchange(NETLINK_NETFILTER, &[message]).context("flush of connection tracking")?;
     Ok(())
 }
@@ -90,17 +92,27 @@ pub fn flush() -> Result<()> {
 fn nftables(contents: Vec<Message>) -> Result<()> {
     let none = Attributes::new();
     let mut batch = vec![
-        Message::new(BATCH_BEGIN, 0, &header(NFTABLES), &none),
+        Message::new(BATCH_BEGIN, 0, &header(BOTH_FAMILIES, NFTABLES), &none),
         request(NEW_TABLE, CREATE, &Attributes::new().text(1, TABLE)),
     ];
     batch.extend(contents);
-    batch.push(Message::new(BATCH_END, 0, &header(NFTABLES), &none));
+    batch.push(Message::new(
+        BATCH_END,
+        0,
+        &header(BOTH_FAMILIES, NFTABLES),
+        &none,
+    ));
     exchange(NETLINK_NETFILTER, &batch).context("nftables")?;
     Ok(())
 }
 
 fn request(kind: u16, flags: u16, attributes: &Attributes) -> Message {
-    Message::new(NFTABLES << 8 | kind, flags | ACK, &header(0), attributes)
+    Message::new(
+        NFTABLES << 8 | kind,
+        flags | ACK,
+        &header(BOTH_FAMILIES, 0),
+        attributes,
+    )
 }
 
 fn chain(name: &str, kind: &str, hook: u32, priority: u32) -> Message {
@@ -151,7 +163,7 @@ fn expression(name: &str, data: &Attributes) -> Attributes {
 }
 
 /// `struct nfgenmsg`.
-fn header(resource: u16) -> [u8; 4] {
+fn header(family: u8, resource: u16) -> [u8; 4] {
     let [high, low] = resource.to_be_bytes();
-    [AddressFamily::INET.as_raw() as u8, 0, high, low]
+    [family, 0, high, low]
 }

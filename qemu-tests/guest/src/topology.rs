@@ -23,8 +23,6 @@
 //! IPv6 likewise: network 10.N.0.0/24 is fd00:0:0:N::/64 with the same host numbers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::thread;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -239,15 +237,11 @@ impl Campus {
     /// Whatever the kernel refuses.
     pub fn replace_server(&mut self, prepare: impl FnOnce(&Namespace) -> Result<()>) -> Result<()> {
         let new = Namespace::create("server2")?;
-        std::mem::replace(&mut self.server, new).delete();
+        // The cables go first: sockets that wait for answers can keep the namespace for minutes.
         for access in [Access::FIRST, Access::SECOND] {
-            self.core.run(|| {
-                while link::index(access.interface).is_ok() {
-                    thread::sleep(Duration::from_millis(1));
-                }
-                Ok(())
-            })?;
+            self.core.run(|| link::delete(access.interface))?;
         }
+        std::mem::replace(&mut self.server, new).delete();
         prepare(&self.server)?;
         for access in [Access::FIRST, Access::SECOND] {
             self.lay_cable(access)?;

@@ -264,16 +264,17 @@ impl Scene {
     /// # Errors
     /// Whatever the kernel refuses.
     pub fn boot_server(&mut self) -> Result<()> {
-        self.campus.replace_server(|_| Ok(()))?;
+        let (row, with_eccp) = (self.row, self.runs(Way::Eccp));
+        self.campus.replace_server(|server| match with_eccp {
+            true => eccp::configure(server, row),
+            false => Ok(()),
+        })?;
         let server = &self.campus.server;
         prepare(server)?;
         for (way, _) in &self.gauges {
             let listener: OwnedFd = match way {
                 Way::Tcp => listen(server, Transport::Tcp, *way)?,
-                Way::Eccp => {
-                    eccp::configure(server, self.row)?;
-                    listen(server, Transport::Eccp, *way)?
-                }
+                Way::Eccp => listen(server, Transport::Eccp, *way)?,
                 Way::Mptcp => {
                     server.run(configure_mptcp_server)?;
                     server.run(|| mptcp::listen(address(*way).port()))?

@@ -26,6 +26,7 @@ mod permission;
 mod redirection;
 mod roaming;
 mod sockets;
+mod strangers;
 mod transfer;
 
 pub use applications::{PYTHON_NAME, PYTHON_SCENARIO, PYTHON_SCRIPT};
@@ -55,4 +56,5 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     redirection::TABLE,
     lifecycle::TABLE,
     congestion::TABLE,
+    strangers::TABLE,
 ];

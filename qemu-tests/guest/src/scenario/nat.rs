@@ -43,6 +43,7 @@ pub(super) const TABLE: &[Scenario] = &[
     scenario("nat_forgets_during_both", false, forgets_during_both),
     scenario("nat_forgets_while_idle", false, forgets_while_idle),
     scenario("nat_and_a_move", false, a_move),
+    scenario("nat66_forgets_during_both", false, forgets_over_ipv6),
     scenario("nat_forgets_under_datagrams", true, forgets_under_datagrams),
 ];
 
@@ -58,14 +59,16 @@ const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>
 }
 
 struct Home {
+    family: Family,
     client: Namespace,
     router: Namespace,
     server: Namespace,
 }
 
 impl Home {
-    fn build() -> Result<Self> {
+    fn build(family: Family) -> Result<Self> {
         let home = Home {
+            family,
             client: Namespace::create("client")?,
             router: Namespace::create("home")?,
             server: Namespace::create("server")?,
@@ -79,7 +82,7 @@ impl Home {
             (&home.server, "eth0", 30, 2),
         ] {
             host.run(|| {
-                link::add_address(name, Prefix::usual(Family::V4.host(network, number)))?;
+                link::add_address(name, Prefix::usual(family.host(network, number)))?;
                 link::set_up(name)?;
                 link::shape(name, &Netem::delay(Duration::from_millis(3)))
             })?;
@@ -87,7 +90,7 @@ impl Home {
         home.client.run(|| {
             link::add_route(Route {
                 destination: None,
-                gateway: Family::V4.host(20, 1),
+                gateway: family.host(20, 1),
                 metric: 0,
                 table: None,
             })
@@ -105,9 +108,9 @@ impl Home {
 
     /// Connects through the NAT; both ends must know what lies between them.
     fn connect(&self, stage: &Stage) -> Result<Pair> {
-        let address = SocketAddr::new(Family::V4.host(30, 2), 7000);
+        let address = SocketAddr::new(self.family.host(30, 2), 7000);
         let pair = Pair::connect(stage.plan.transport, &self.client, &self.server, address)?;
-        let outside = Family::V4.host(30, 1);
+        let outside = self.family.host(30, 1);
         let seen = info(&pair.server)?;
         ensure!(
             seen.remote == outside && seen.encap == Encap::Udp,
@@ -129,19 +132,24 @@ impl Home {
 }
 
 fn forgets_during_download(stage: &Stage) -> Result<()> {
-    forgets(stage, true, false)
+    forgets(stage, Family::V4, true, false)
 }
 
 fn forgets_during_upload(stage: &Stage) -> Result<()> {
-    forgets(stage, false, true)
+    forgets(stage, Family::V4, false, true)
 }
 
 fn forgets_during_both(stage: &Stage) -> Result<()> {
-    forgets(stage, true, true)
+    forgets(stage, Family::V4, true, true)
 }
 
-fn forgets(stage: &Stage, down: bool, up: bool) -> Result<()> {
-    let home = Home::build()?;
+/// A NAT that masquerades IPv6.
+fn forgets_over_ipv6(stage: &Stage) -> Result<()> {
+    forgets(stage, Family::V6, true, true)
+}
+
+fn forgets(stage: &Stage, family: Family, down: bool, up: bool) -> Result<()> {
+    let home = Home::build(family)?;
     let pair = home.connect(stage)?;
     let load = Load::over(6, 3);
     let patience = stage.patience(Duration::from_secs(12));
@@ -183,7 +191,7 @@ fn forgets(stage: &Stage, down: bool, up: bool) -> Result<()> {
 /// The NAT forgets an idle connection, and then the server has something to say: a keepalive of
 /// the client has shown it the new binding meanwhile.
 fn forgets_while_idle(stage: &Stage) -> Result<()> {
-    let home = Home::build()?;
+    let home = Home::build(Family::V4)?;
     let mut pair = home.connect(stage)?;
     Control::open(&home.client)?.set(vec![SettingsAttribute::NatKeepaliveMs(1000)])?;
     thread::sleep(Duration::from_millis(500));
@@ -225,7 +233,7 @@ fn port_of(home: &Home) -> Result<u16> {
 
 /// A client that changes its address behind the NAT, which then forgets that binding, too.
 fn a_move(stage: &Stage) -> Result<()> {
-    let home = Home::build()?;
+    let home = Home::build(Family::V4)?;
     let pair = home.connect(stage)?;
     let load = Load::over(6, 3);
     let patience = stage.patience(Duration::from_secs(12));
@@ -262,7 +270,7 @@ fn a_move(stage: &Stage) -> Result<()> {
 /// Nobody acknowledges datagrams: those of the client show the server where it is now, so that
 /// the server's go there.
 fn forgets_under_datagrams(stage: &Stage) -> Result<()> {
-    let home = Home::build()?;
+    let home = Home::build(Family::V4)?;
     let any = Address::new(Ipv4Addr::UNSPECIFIED.into(), Service::Port(PORT));
     let server = home.server.run(|| Ok(Datagram::bind(any)?))?;
     let to = Address::new(Family::V4.host(30, 2), Service::Port(PORT));
