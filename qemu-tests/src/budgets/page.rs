@@ -36,8 +36,11 @@ fn replaced(text: &str, part: &str) -> Option<String> {
 
 fn measured(table: &Table) -> String {
     let mut text = format!(
-        "Linux {}, {} repetitions, seed {}; median / worst.\n\n| change | RTT |",
-        table.kernel, table.repetitions, table.seed
+        "Linux {}, {} repetition{}, seed {}; median / worst.\n\n| change | RTT |",
+        table.kernel,
+        table.repetitions,
+        if table.repetitions == 1 { "" } else { "s" },
+        table.seed
     );
     for way in Way::ALL {
         let _ = write!(text, " {} |", title(way));
