@@ -295,11 +295,6 @@ fn takes_over(stage: &Stage) -> Result<()> {
         backup + ONE_WAY < handshake,
         "the backup flow took {backup:?} to take over, the handshake {handshake:?}"
     );
-    let limit = stage.patience(ONE_WAY);
-    ensure!(
-        backup < limit,
-        "the backup flow took {backup:?} to take over, more than {limit:?}"
-    );
     Ok(())
 }
 
