@@ -22,7 +22,7 @@ local OPTIONS = {
   [0x0c] = "Echo",
   [0x0d] = "Flow flags", [0x14] = "Observed address", [0x16] = "Probe",
   [0x11] = "Reset proof", [0x12] = "Redirection",
-  [0x90] = "Cookie",
+  [0x90] = "Cookie", [0x93] = "Join",
   [0x8f] = "MAC",
 }
 
@@ -36,6 +36,8 @@ local STEPS = { [1] = "ASK", [2] = "TICKET", [3] = "TELL", [4] = "TOLD" }
 local eccp = Proto("eccp", "Endpoint Connection Control Protocol")
 local f = {
   receiver = ProtoField.uint64("eccp.receiver", "Receiver's flow ID", base.HEX),
+  join_bundle = ProtoField.uint64("eccp.join.bundle", "Bundle", base.HEX),
+  join_proof = ProtoField.bytes("eccp.join.proof", "Proof"),
   probe_trouble = ProtoField.bool("eccp.probe.trouble", "In trouble on the path in use", 8, nil, 1),
   probe_other = ProtoField.bool("eccp.probe.other", "Along another path", 8, nil, 2),
   probe_number = ProtoField.uint32("eccp.probe.number", "Number"),
@@ -133,6 +135,12 @@ local VALUES = {
     tree:add(f.redirect_seconds, value(2, 2))
     tree:add(f.redirect_router, value(4, 8))
     tree:add(f.redirect_ticket, value(12, 16))
+    return true
+  end,
+  [0x93] = function(tree, value)
+    if value:len() ~= 24 then return false end
+    tree:add(f.join_bundle, value(0, 8))
+    tree:add(f.join_proof, value(8, 16))
     return true
   end,
   [0x16] = function(tree, value)

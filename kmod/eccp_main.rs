@@ -4,6 +4,7 @@
 //! `socket/` is what programs see, `control/` what administrators see, `datapath/` the way of
 //! packets, `core/` the protocol, `kernel/` the kernel's objects as safe types.
 
+mod bundle;
 mod connection;
 mod control;
 mod datapath;

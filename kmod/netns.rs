@@ -3,6 +3,7 @@
 
 use crate::kernel_objects::errno::EADDRINUSE;
 use crate::{
+    bundle::Bundle,
     connection::Connection,
     control::counters::{Count, Counters},
     flow::Flow,
@@ -27,6 +28,7 @@ use crate::{
 use kernel::{
     new_mutex,
     prelude::*,
+    rbtree::RBTree,
     sync::{
         atomic::{Atomic, Full, Relaxed},
         Arc, Mutex,
@@ -121,6 +123,9 @@ pub(crate) struct Net {
     config: Mutex<Config>,
     #[pin]
     listeners: Mutex<KVec<Arc<Listener>>>,
+    /// The bundles that clients may join, by their IDs.
+    #[pin]
+    bundles: Mutex<RBTree<u64, Arc<Bundle>>>,
     #[pin]
     rules: Mutex<Rules>,
     /// Whether the UDP sockets are open.
@@ -148,6 +153,7 @@ impl Net {
                 counters: Counters::new(),
                 config <- new_mutex!(initial, "eccp_config"),
                 listeners <- new_mutex!(KVec::new(), "eccp_listeners"),
+                bundles <- new_mutex!(RBTree::new(), "eccp_bundles"),
                 rules <- new_mutex!(Rules::new(), "eccp_rules"),
                 udp <- new_mutex!(false, "eccp_udp"),
                 connections: Atomic::new(0),
@@ -321,6 +327,24 @@ impl Net {
     /// Gives a service back.
     pub(crate) fn unreserve(&self, listener: &Arc<Listener>) {
         self.listeners.lock().retain(|l| !Arc::ptr_eq(l, listener));
+    }
+
+    /// Clients may join a bundle from now on. Errors: ENOMEM.
+    pub(crate) fn add_bundle(&self, bundle: &Arc<Bundle>) -> Result {
+        let mut bundles = self.bundles.lock();
+        bundles.try_create_and_insert(bundle.id, bundle.clone(), GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Nobody may join a bundle any more.
+    pub(crate) fn remove_bundle(&self, id: u64) {
+        let removed = self.bundles.lock().remove(&id);
+        drop(removed);
+    }
+
+    /// The bundle that a SYN names.
+    pub(crate) fn bundle(&self, id: u64) -> Option<Arc<Bundle>> {
+        self.bundles.lock().get(&id).cloned()
     }
 
     /// The addresses of the namespace that a path may start from. Errors: ENOMEM.

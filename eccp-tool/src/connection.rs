@@ -72,6 +72,10 @@ pub struct ConnectionView {
     #[serde(skip_serializing_if = "Option::is_none")]
     carries: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    bundle: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     primary_flow: Option<String>,
@@ -100,6 +104,8 @@ impl ConnectionView {
             id: connection.id.map(amount::id),
             role: connection.role.map(|role| role.to_string()),
             carries: connection.carries.map(|carries| carries.to_string()),
+            bundle: connection.bundle.map(amount::id),
+            members: connection.members,
             service: connection.service.map(|service| service.to_string()),
             primary_flow: connection.primary_flow.map(amount::id),
             flows: connection.flows,
@@ -137,6 +143,12 @@ impl Show for ConnectionView {
         let mut text = format!("{} {}", self.id(), self.what());
         if let Some(carries) = &self.carries {
             text.push_str(&format!(" {carries}"));
+        }
+        if let Some(bundle) = &self.bundle {
+            text.push_str(&format!(" bundle {bundle}"));
+        }
+        if let Some(members) = self.members {
+            text.push_str(&format!(" members {members}"));
         }
         if let Some(flows) = self.flows {
             text.push_str(&format!(" flows {flows}"));

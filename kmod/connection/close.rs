@@ -29,7 +29,7 @@ use crate::{
 use kernel::{prelude::*, sync::Arc};
 
 /// How long a closed socket waits for the peer's FIN once its own data is acknowledged.
-const FIN_WAIT: Duration = Duration::from_secs(60);
+pub(super) const FIN_WAIT: Duration = Duration::from_secs(60);
 
 impl Connection {
     /// Ends the connection with an RST to the peer; whoever waits sees `err`.
@@ -56,6 +56,11 @@ impl Connection {
         self.abort(&mut state, &mut host, ECONNABORTED);
         self.look_after(&mut state, &mut host);
         self.drive(&mut state, &mut host);
+        let bundle = state.bundle.clone();
+        drop(state);
+        if let Some(bundle) = bundle {
+            bundle.release(true);
+        }
     }
 
     /// Looks whether TCP is done, and after an endpoint that has no user any more.
@@ -93,8 +98,13 @@ impl Connection {
         host: &mut KernelHost,
         flow: &Arc<Flow>,
     ) {
-        flow.set_stage(Stage::Draining);
         let tail = flow.endpoint().tail();
+        let why = match -i32::from(tail.error) {
+            e if e == ETIMEDOUT.to_errno() => ETIMEDOUT,
+            _ => ECONNRESET,
+        };
+        self.leave_bundle(state, why);
+        flow.set_stage(Stage::Draining);
         state.endpoint = Endpoint::Closed;
         self.end_datagrams(state, ECONNABORTED);
         let (aborts, why) = match -i32::from(tail.error) {
@@ -208,6 +218,7 @@ impl Connection {
         state.leave_half_open(&self.net);
         let err = errno_of(reason);
         if state.endpoint == Endpoint::Waiting {
+            self.leave_bundle(state, err);
             self.net.counters.add(Count::CONNECT_FAILURES);
             state.fail(err);
             state.tcp = None;
@@ -218,6 +229,7 @@ impl Connection {
         }
         if let Some(flow) = state.flow.clone() {
             if state.endpoint == Endpoint::Adopted {
+                self.leave_bundle(state, err);
                 let last = state.applied.map_or(Path::NONE, |to| to.path);
                 flow.endpoint().suspend(&last);
                 flow.endpoint().abort(err);

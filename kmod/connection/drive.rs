@@ -5,7 +5,7 @@ use super::{
     state::{Endpoint, State, Why},
     Connection,
 };
-use crate::kernel_objects::errno::EPROTO;
+use crate::kernel_objects::errno::{ECONNABORTED, EPROTO};
 use crate::{
     control::{
         counters::Count,
@@ -56,6 +56,7 @@ impl Connection {
             return;
         }
         self.apply_path(state);
+        self.tell_bundle(state);
         if self.carries_datagrams() {
             self.send_waiting(state);
         }
@@ -228,6 +229,7 @@ impl Connection {
         }
         let flow = state.flow.clone().ok_or(EINVAL)?;
         let remote = endpoint::transport_from_wire(state.core.peer_transport()).ok_or(EPROTO)?;
+        let several = Self::agree_on_bundle(state, &remote)?;
         let tcp = state.tcp.take().ok_or(EINVAL)?;
         let adopted = flow.endpoint().adopt(
             self.net.raw,
@@ -246,11 +248,29 @@ impl Connection {
         state.note_applied(Some(*to));
         crate::remotes().add(self.net.raw, to.receiver, &flow);
         self.net.counters.add(Count::FLOWS_OPENED);
+        if several {
+            Self::begin_bundle(state, &self.net, &flow).inspect_err(|e| {
+                if let Some(user) = state.user.take() {
+                    flow.endpoint().lend(&user);
+                    user.set_error(*e);
+                    user.set_connecting(false);
+                    user.wake();
+                    state.user = Some(user);
+                }
+            })?;
+        } else if let Some(bundle) = &state.bundle {
+            if !bundle.joined(&flow) {
+                return Err(ECONNABORTED);
+            }
+        }
         flow.set_stage(Stage::Open);
         flow.endpoint().deliver_held(self.net.raw);
         if let Some(user) = &state.user {
             self.net.counters.add(Count::CONNECTS);
-            flow.endpoint().attach(user);
+            match &state.bundle {
+                None => flow.endpoint().attach(user),
+                Some(_) => user.set_bundled(),
+            }
             user.set_connecting(false);
             user.wake();
         }

@@ -9,12 +9,14 @@ mod close;
 mod datagram;
 mod drive;
 mod flows;
+mod member;
 pub(crate) mod path_events;
 mod state;
 mod watch;
 
 use crate::kernel_objects::errno::ECONNABORTED;
 use crate::{
+    bundle::Wish,
     control::{counters::Count, snapshot::FlowSnapshot},
     flow::Flow,
     kernel_objects::{
@@ -40,6 +42,7 @@ use crate::{
 };
 pub(crate) use datagram::Seat;
 pub(crate) use flows::Goal;
+pub(crate) use member::JoinTarget;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -80,6 +83,8 @@ pub(crate) struct Target<'a> {
     pub(crate) psk: Option<&'a [u8; 32]>,
     /// Kinds of path events that the owner of the socket wants.
     pub(crate) events: u32,
+    /// What the owner wants of the stream.
+    pub(crate) wish: Wish,
 }
 
 impl Connection {
@@ -116,8 +121,9 @@ impl Connection {
             None => (Some(user.take_tcp().ok_or(EINVAL)?), INNER_TCP),
             Some(_) => (None, INNER_UDP),
         };
-        let (local, transport) = offer(tcp.as_ref(), true);
+        let (local, transport) = offer(tcp.as_ref(), true, Self::mode_of(target.wish));
         let mut state = State::new(core, tcp, local);
+        state.wish = target.wish;
         state.user = Some(user.clone());
         state.seat = seat;
         state.watch.want(target.events)?;
@@ -178,8 +184,13 @@ impl Connection {
             if let Some(tcp) = &tcp {
                 tcp.inherit(&user);
             }
-            let (local, transport) = offer(tcp.as_ref(), false);
+            // The answer says what will be, not what is wished for.
+            let wish = listener.wish();
+            let asked = endpoint::transport_from_wire(&packet.message().transport.unwrap_or_default());
+            let asked = asked.map_or(0, |asked| asked.several);
+            let (local, transport) = offer(tcp.as_ref(), false, Self::mode_of(wish) & asked);
             let mut state = State::new(core, tcp, local);
+            state.wish = wish;
             let addresses = net.addresses().map_err(no_memory)?;
             let psk = listener.psk();
             let index = state.core.accept(
@@ -323,6 +334,11 @@ impl Connection {
         if !state.on_host_itself() {
             let _ = self.look_around(&mut state, &mut KernelHost::new());
         }
+        let bundle = state.bundle.clone();
+        drop(state);
+        if let Some(bundle) = bundle {
+            bundle.look_for_members();
+        }
     }
 
     /// Other settings for a connection that exists.
@@ -392,19 +408,28 @@ impl Connection {
         let Some(flow) = state.flow.clone().filter(|_| !state.finished) else {
             return Err(ECONNABORTED);
         };
-        flow.endpoint().attach(user);
+        match &state.bundle {
+            None => flow.endpoint().attach(user),
+            Some(bundle) => {
+                flow.endpoint().lend(user);
+                user.set_bundled();
+                bundle.give_to(user);
+            }
+        }
         state.user = Some(user.clone());
         state.listener = None;
         Ok(())
     }
 }
 
-/// What this side tells the peer of its endpoint; nothing if there is none.
-fn offer(tcp: Option<&Tcp>, connects: bool) -> (Transport, TransportParams) {
+/// What this side tells the peer of its endpoint; nothing if there is none. `mode`: whether the
+/// stream may take several.
+fn offer(tcp: Option<&Tcp>, connects: bool, mode: u8) -> (Transport, TransportParams) {
     match tcp {
         None => (Transport::default(), TransportParams::EMPTY),
         Some(tcp) => {
-            let local = tcp.offer(first_mtu(), connects);
+            let mut local = tcp.offer(first_mtu(), connects);
+            local.several = mode;
             let transport = endpoint::transport_to_wire(&local);
             (local, transport)
         }

@@ -4,6 +4,7 @@
 use super::datagram::{Seat, Use};
 use super::path_events::Watch;
 use crate::{
+    bundle::{Bundle, Wish},
     flow::Flow,
     kernel_objects::{
         endpoint::{Tail, Tcp, Transport},
@@ -69,6 +70,12 @@ pub(crate) struct State {
     /// When datagrams that wait for a route are tried again.
     pub(super) resend_at: Option<Instant>,
     pub(super) watch: Watch,
+    /// What the owner of the socket wants of the stream.
+    pub(super) wish: Wish,
+    /// The bundle that the connection is a member of, or is to be.
+    pub(crate) bundle: Option<Arc<Bundle>>,
+    /// What the bundle was told of the path last.
+    pub(super) sound: bool,
 }
 
 /// What is kept for a flow beside the core.
@@ -110,6 +117,9 @@ impl State {
             used: Use::default(),
             resend_at: None,
             watch: Watch::NONE,
+            wish: Wish::default(),
+            bundle: None,
+            sound: true,
         }
     }
 

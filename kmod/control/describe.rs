@@ -167,7 +167,12 @@ pub(crate) fn connection(to: &mut Writer, connection: &ConnectionSnapshot) -> Re
         false => sys::eccp_carries_ECCP_CARRIES_STREAM,
         true => sys::eccp_carries_ECCP_CARRIES_DATAGRAMS,
     };
-    to.u32(sys::ECCP_A_CONNECTION_CARRIES, carries)
+    to.u32(sys::ECCP_A_CONNECTION_CARRIES, carries)?;
+    if let Some((bundle, members)) = connection.bundle {
+        to.uint(sys::ECCP_A_CONNECTION_BUNDLE, bundle)?;
+        to.u32(sys::ECCP_A_CONNECTION_MEMBERS, members)?;
+    }
+    Ok(())
 }
 
 fn addresses(to: &mut Writer, kind: u32, list: &IList) -> Result {

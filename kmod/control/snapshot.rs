@@ -59,6 +59,8 @@ pub(crate) struct ConnectionSnapshot {
     pub(crate) psk: bool,
     /// The flows carry datagrams, and not a stream.
     pub(crate) datagrams: bool,
+    /// The bundle that it is a member of, and how many that has.
+    pub(crate) bundle: Option<(u64, u32)>,
     pub(crate) uid: u32,
     pub(crate) reason: Why,
 }
@@ -134,7 +136,7 @@ impl FlowSnapshot {
             candidate_addr: self.candidate.map_or([0; 16], |address| address.0),
             local_port: self.path.local_port.to_be(),
             remote_port: self.path.remote_port.to_be(),
-            reserved: 0,
+            members: state.bundle.as_ref().map_or(0, |bundle| bundle.members()),
         }
     }
 
@@ -207,6 +209,7 @@ impl ConnectionSnapshot {
             flows: state.flow_count(),
             psk: state.with_psk,
             datagrams: connection.carries_datagrams(),
+            bundle: state.bundle.as_ref().map(|b| (b.id, b.members())),
             uid: connection.uid,
             reason: state.why,
         }

@@ -66,6 +66,9 @@ fn first_syn(net: &Arc<Net>, rx: &RxInfo, bytes: &[u8]) -> core::result::Result<
     let packet = Packet::parse(bytes).map_err(Discard::from)?;
     let key = SynKey::of(&packet).ok_or(Discard::WrongState)?;
     let service = packet.message().service.ok_or(Discard::WrongState)?;
+    if let Some(join) = packet.message().join {
+        return join_bundle(net, rx, &packet, bytes, join.bundle);
+    }
     let inner = packet.message().inner;
     let Some(listener) = net.listener(&service, inner).filter(|l| l.is_listening()) else {
         if !net.may_answer_stranger() {
@@ -78,6 +81,25 @@ fn first_syn(net: &Arc<Net>, rx: &RxInfo, bytes: &[u8]) -> core::result::Result<
         return connection.control(rx, bytes);
     }
     Connection::accept(net, &listener, &packet, rx)
+}
+
+fn join_bundle(
+    net: &Arc<Net>,
+    rx: &RxInfo,
+    packet: &Packet<'_>,
+    bytes: &[u8],
+    bundle: u64,
+) -> core::result::Result<(), Count> {
+    let Some(bundle) = net.bundle(bundle) else {
+        if net.may_answer_stranger() {
+            refuse(net, rx, packet);
+        }
+        return Err(Count::DROP_JOIN);
+    };
+    match Connection::accept_member(net, &bundle, packet, rx)? {
+        Some(connection) => connection.control(rx, bytes),
+        None => Ok(()),
+    }
 }
 
 fn refuse(net: &Net, rx: &RxInfo, packet: &Packet<'_>) {

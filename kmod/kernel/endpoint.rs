@@ -99,15 +99,23 @@ fn user_timeout(millis: u32) -> Option<Duration> {
 /// Flag in the last byte of the transport parameters: ECN is wanted, or taken.
 const WIRE_ECN: u8 = 1;
 
+/// Flag there: the stream may take several connections.
+const WIRE_SEVERAL: u8 = 2;
+
 /// The transport parameters on the wire: ISN, window, MTU, window scale, flags.
 pub(crate) fn transport_to_wire(t: &Transport) -> TransportParams {
     let [a, b, c, d] = t.isn.to_be_bytes();
     let [e, f, g, h] = t.window.to_be_bytes();
     let [i, j] = t.mtu.to_be_bytes();
-    let flags = match t.ecn {
+    let ecn = match t.ecn {
         0 => 0,
         _ => WIRE_ECN,
     };
+    let several = match t.several {
+        0 => 0,
+        _ => WIRE_SEVERAL,
+    };
+    let flags = ecn | several;
     let wire = [a, b, c, d, e, f, g, h, i, j, t.wscale, flags];
     TransportParams::new(&wire).unwrap_or_default()
 }
@@ -123,6 +131,8 @@ pub(crate) fn transport_from_wire(params: &TransportParams) -> Option<Transport>
         mtu: u16::from_be_bytes([i, j]),
         wscale,
         ecn: flags & WIRE_ECN,
+        several: u8::from(flags & WIRE_SEVERAL != 0),
+        pad: [0; 3],
     })
 }
 
@@ -314,6 +324,12 @@ impl Endpoint {
             sys::shim_sk_set_inner(outer.as_ptr(), sys::shim_tcp_socket(self.as_ptr()));
             sys::shim_tcp_attach_user(self.as_ptr(), outer.as_ptr());
         }
+    }
+
+    /// `outer` forwards what the endpoint alone can say, and is not woken by it.
+    pub(crate) fn lend(&self, outer: &Outer) {
+        // SAFETY: adopted, and `outer` is alive while its socket uses the endpoint.
+        unsafe { sys::shim_sk_set_inner(outer.as_ptr(), sys::shim_tcp_socket(self.as_ptr())) };
     }
 
     /// Ends what [`Endpoint::attach`] began.

@@ -11,7 +11,8 @@ use super::{
     work::Task,
 };
 use crate::{
-    connection::Connection, datapath, datapath::router::Verdict, flow::Flow, netns::Net, remote_index::Remote, socket,
+    bundle::Bundle, connection::Connection, datapath, datapath::router::Verdict, flow::Flow,
+    netns::Net, remote_index::Remote, socket,
 };
 use core::{
     ffi::{c_int, c_void},
@@ -155,6 +156,7 @@ unsafe extern "C" fn eccp_rust_work(owner: *mut c_void, what: u32) {
     const FLOW_FREE: u32 = Task::FlowFree as u32;
     const REMOTE_FREE: u32 = Task::RemoteFree as u32;
     const FLOW_WATCH: u32 = Task::FlowWatch as u32;
+    const BUNDLE: u32 = Task::Bundle as u32;
     match what {
         // SAFETY: by contract.
         CONNECTION => unsafe { Arc::from_raw(owner.cast::<Connection>()) }.run(),
@@ -168,6 +170,8 @@ unsafe extern "C" fn eccp_rust_work(owner: *mut c_void, what: u32) {
             let flow = unsafe { Arc::from_raw(owner.cast::<Flow>()) };
             flow.connection.watch(&flow);
         }
+        // SAFETY: by contract.
+        BUNDLE => unsafe { Arc::from_raw(owner.cast::<Bundle>()) }.run(),
         // SAFETY: by contract.
         FLOW_FREE => drop(unsafe { Arc::from_raw(owner.cast::<Flow>()) }),
         // SAFETY: by contract.

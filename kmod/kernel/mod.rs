@@ -2,6 +2,7 @@
 //! Kernel objects as safe Rust types. All unsafe code of the module is in this folder.
 
 pub(crate) mod bh_lock;
+pub(crate) mod bundle;
 pub(crate) mod crypto;
 pub(crate) mod datagram;
 pub(crate) mod endpoint;

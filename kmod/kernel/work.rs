@@ -19,6 +19,8 @@ pub(crate) enum Task {
     RemoteFree = 4,
     /// `Connection::watch()`.
     FlowWatch = 5,
+    /// `Bundle::run()`.
+    Bundle = 6,
 }
 
 /// Work that an object of type `T` does for itself, at once or after a delay.

@@ -86,12 +86,12 @@ int shim_connect(struct socket *sock, struct sockaddr_unsized *addr, int len, in
 	return eccp_rust_connect(sock->sk, sock, (u8 *)addr, len, flags & O_NONBLOCK);
 }
 
-static int shim_listen(struct socket *sock, int backlog)
+int shim_listen(struct socket *sock, int backlog)
 {
 	return eccp_rust_listen(sock->sk, sock, backlog);
 }
 
-static int shim_accept(struct socket *sock, struct socket *newsock, struct proto_accept_arg *arg)
+int shim_accept(struct socket *sock, struct socket *newsock, struct proto_accept_arg *arg)
 {
 	struct sock *sk = sock->sk;
 	struct sock *child = shim_sk_new(sock_net(sk), newsock, GFP_KERNEL, arg->kern);
@@ -151,7 +151,7 @@ int shim_gettstamp(struct socket *sock, void __user *stamp, bool timeval, bool t
 	return sock_gettstamp(shim_inner(sock), stamp, timeval, time32);
 }
 
-static int shim_shutdown(struct socket *sock, int how)
+int shim_stream_shutdown(struct socket *sock, int how)
 {
 	struct socket *inner = shim_inner(sock);
 
@@ -222,6 +222,9 @@ static int shim_set_sol_eccp(struct socket *sock, int name, sockptr_t val, unsig
 		return -EFAULT;
 	err = eccp_rust_setsockopt(sock->sk, name, buf, len);
 	memzero_explicit(buf, sizeof(buf));
+	/* Only those who ask for it pay for the choice at each call. */
+	if (!err && name == ECCP_MODE)
+		WRITE_ONCE(sock->ops, &shim_bundle_ops);
 	return err;
 }
 
@@ -271,7 +274,7 @@ int shim_await(struct socket *sock, bool nonblock)
 	return eccp_rust_wait_connected(sock->sk, nonblock);
 }
 
-static int shim_sendmsg(struct socket *sock, struct msghdr *m, size_t len)
+int shim_stream_sendmsg(struct socket *sock, struct msghdr *m, size_t len)
 {
 	struct socket *inner = shim_inner(sock);
 	int err = shim_await(sock, m->msg_flags & MSG_DONTWAIT);
@@ -294,7 +297,7 @@ int shim_recv_event(struct socket *sock, struct msghdr *m)
 	return put_cmsg(m, SOL_ECCP, ECCP_PATH_EVENTS, sizeof(event), &event);
 }
 
-static int shim_recvmsg(struct socket *sock, struct msghdr *m, size_t len, int flags)
+int shim_stream_recvmsg(struct socket *sock, struct msghdr *m, size_t len, int flags)
 {
 	struct socket *inner = shim_inner(sock);
 	int err;
@@ -343,11 +346,11 @@ static const struct proto_ops shim_stream_ops = {
 	.ioctl = shim_ioctl,
 	.gettstamp = shim_gettstamp,
 	.listen = shim_listen,
-	.shutdown = shim_shutdown,
+	.shutdown = shim_stream_shutdown,
 	.setsockopt = shim_setsockopt,
 	.getsockopt = shim_getsockopt,
-	.sendmsg = shim_sendmsg,
-	.recvmsg = shim_recvmsg,
+	.sendmsg = shim_stream_sendmsg,
+	.recvmsg = shim_stream_recvmsg,
 	.mmap = sock_no_mmap,
 	.splice_read = shim_splice_read,
 	.splice_eof = shim_splice_eof,

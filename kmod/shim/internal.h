@@ -75,6 +75,11 @@ struct shim_flow {
 	/* path_state.c; under the inner socket's lock. */
 	struct shim_path_state states[SHIM_STATES];
 	u16 mss_clamp; /* as the ends agreed */
+	/* bundle.c: the bundle that the endpoint is a member of, and what its calls were before. */
+	void *bundle;
+	void (*alone_data_ready)(struct sock *sk);
+	void (*alone_write_space)(struct sock *sk);
+	void (*alone_state_change)(struct sock *sk);
 };
 
 struct shim_net {
@@ -98,11 +103,17 @@ struct shim_sock {
 	bool listening;
 	int ended; /* errno by which the connection of a datagram socket ended */
 	bool event_waiting; /* an event of the paths can be read */
+	bool bundled; /* its stream takes several endpoints */
 };
 
 struct shim_skb_mark {
 	u32 kind;
 };
+
+static inline struct shim_flow *shim_flow_of(const struct sock *sk)
+{
+	return container_of(inet_csk(sk)->icsk_af_ops, struct shim_flow, ops);
+}
 
 static inline struct shim_sock *shim_sock(const struct sock *sk)
 {
@@ -165,8 +176,14 @@ int shim_set_peek_off(struct sock *sk, int val);
 int shim_await(struct socket *sock, bool nonblock);
 int shim_recv_event(struct socket *sock, struct msghdr *m);
 void shim_rx_look_at_source(const struct sk_buff *skb, struct shim_flow *flow, u32 kind);
+int shim_stream_sendmsg(struct socket *sock, struct msghdr *m, size_t len);
+int shim_stream_recvmsg(struct socket *sock, struct msghdr *m, size_t len, int flags);
+int shim_stream_shutdown(struct socket *sock, int how);
+int shim_listen(struct socket *sock, int backlog);
+int shim_accept(struct socket *sock, struct socket *newsock, struct proto_accept_arg *arg);
 bool shim_rx_unwrap(struct sk_buff *skb, const struct shim_flow *flow, u32 kind, u8 protocol);
 extern const struct proto_ops shim_dgram_ops;
+extern const struct proto_ops shim_bundle_ops;
 
 bool shim_net_carries(struct net *net, const struct dst_entry *dst);
 struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,

@@ -75,6 +75,8 @@ struct shim_transport {
 	u16 mtu;
 	u8 wscale;
 	u8 ecn; /* wants ECN if it connects, takes it if it is connected to */
+	u8 several; /* 1: the stream may be part of a bundle */
+	u8 pad[3];
 };
 
 /* What is left of a TCP endpoint that has closed. */
@@ -159,6 +161,13 @@ int eccp_rust_next_event(struct sock *sk, struct eccp_path_event *event);
 int eccp_rust_setsockopt(struct sock *sk, int opt, const u8 *val, u32 len);
 int eccp_rust_getsockopt(struct sock *sk, int opt, u8 *val, u32 len);
 
+void eccp_rust_member_ready(void *bundle);
+int eccp_rust_bundle_send(struct sock *sk, struct msghdr *m, u32 len, bool nonblock);
+int eccp_rust_bundle_receive(struct sock *sk, struct msghdr *m, u32 len, bool nonblock, bool peek, bool all);
+u32 eccp_rust_bundle_poll(struct sock *sk);
+bool eccp_rust_bundle_is_ready(struct sock *sk, bool receive);
+int eccp_rust_bundle_shutdown(struct sock *sk, int how);
+u32 eccp_rust_bundle_queued(struct sock *sk, u32 what);
 int eccp_rust_dgram_send(struct sock *sk, struct msghdr *m, u32 len, const u8 *name, int name_len, bool nonblock);
 int eccp_rust_dgram_name(struct sock *sk, u32 peer, u8 *name);
 
@@ -247,6 +256,23 @@ void shim_dgram_release_held(struct shim_flow *flow, struct net *net);
 void shim_dgram_stats(struct shim_flow *flow, struct shim_flow_stats *stats);
 bool shim_sk_is_dgram(const struct sock *sk);
 void shim_dgram_set_ended(struct sock *outer, int err);
+
+/* ---- bundle.c: endpoints and sockets of a stream that takes several ---- */
+#define SHIM_QUEUED_READABLE 0 /* bytes for the user */
+#define SHIM_QUEUED_KEPT 1     /* bytes that are not acknowledged */
+#define SHIM_QUEUED_UNSENT 2   /* those of them that no member has */
+void shim_member_join(struct shim_flow *flow, void *bundle);
+void shim_member_leave(struct shim_flow *flow);
+int shim_member_receive(struct shim_flow *flow, u8 *to, u32 len);
+struct shim_slice;
+int shim_member_send(struct shim_flow *flow, const struct shim_slice *parts, size_t n);
+bool shim_member_room(struct shim_flow *flow, u32 *rtt_us);
+void shim_member_shutdown(struct shim_flow *flow);
+int shim_msg_get(struct msghdr *m, u8 *to, u32 len);
+u32 shim_msg_put(struct msghdr *m, const u8 *from, u32 len);
+int shim_bundle_wait(struct sock *sk, bool receive, long *timeout);
+u32 shim_bundle_buffer(struct sock *sk, bool receive);
+void shim_sk_set_bundled(struct sock *sk);
 
 /* ---- family.c: AF_ECCP ---- */
 int shim_family_register(void);

@@ -9,11 +9,6 @@
  */
 #include "internal.h"
 
-static struct shim_flow *shim_flow_of(const struct sock *sk)
-{
-	return container_of(inet_csk(sk)->icsk_af_ops, struct shim_flow, ops);
-}
-
 static int shim_queue_xmit(struct sock *sk, struct sk_buff *skb, struct flowi *fl)
 {
 	struct shim_flow *flow = shim_flow_of(sk);

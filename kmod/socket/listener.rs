@@ -4,6 +4,7 @@
 use super::datagram::Peers;
 use crate::kernel_objects::errno::{ECONNABORTED, ENOBUFS};
 use crate::{
+    bundle::Wish,
     connection::Connection,
     control::counters::Count,
     kernel_objects::{crypto::now, outer::Outer},
@@ -36,6 +37,7 @@ struct Opening {
 
 struct State {
     psk: Option<[u8; 32]>,
+    wish: Wish,
     /// The listening socket; `None` before listen() and after close().
     user: Option<Outer>,
     backlog: usize,
@@ -61,6 +63,7 @@ impl Listener {
                 peers,
                 state <- new_mutex!(State {
                     psk: None,
+                    wish: Wish::default(),
                     user: None,
                     backlog: 0,
                     opening: KVec::new(),
@@ -82,6 +85,16 @@ impl Listener {
     /// The key that both ends must know.
     pub(crate) fn psk(&self) -> Option<[u8; 32]> {
         self.state.lock().psk
+    }
+
+    /// What the owner of the socket wants of the streams of its clients.
+    pub(crate) fn wish(&self) -> Wish {
+        self.state.lock().wish
+    }
+
+    /// Says what the owner of the socket wants.
+    pub(crate) fn set_wish(&self, wish: Wish) {
+        self.state.lock().wish = wish;
     }
 
     /// Begins to listen, or changes the backlog.

@@ -10,6 +10,7 @@ use crate::kernel_objects::errno::{
     EADDRNOTAVAIL, EALREADY, EINPROGRESS, EISCONN, ENETDOWN, ENETUNREACH, ENOTCONN,
 };
 use crate::{
+    bundle::{Bundle, Wish},
     connection::{Connection, Seat, Target},
     flow::Flow,
     kernel_objects::{
@@ -54,6 +55,10 @@ struct State {
     peer: Option<Name>,
     /// The flow of a connected datagram socket.
     flow: Option<Arc<Flow>>,
+    /// What the owner wants of the stream.
+    wish: Wish,
+    /// What its system calls go to, once they have.
+    bundle: Option<Arc<Bundle>>,
 }
 
 impl State {
@@ -73,6 +78,7 @@ impl State {
             },
             psk: self.psk.as_ref(),
             events,
+            wish: self.wish,
         })
     }
 }
@@ -113,6 +119,8 @@ impl Socket {
                     events: 0,
                     peer,
                     flow: None,
+                    wish: Wish::default(),
+                    bundle: None,
                 }, "eccp_socket"),
             }),
             GFP_KERNEL,
@@ -254,7 +262,10 @@ impl Socket {
                 _ => true,
             },
             _ => match &self.state.lock().role {
-                Role::Connection(connection) => connection.is_flushed(),
+                Role::Connection(connection) => match connection.bundle() {
+                    Some(bundle) => bundle.is_flushed(),
+                    None => connection.is_flushed(),
+                },
                 _ => true,
             },
         }
@@ -271,6 +282,7 @@ impl Socket {
             },
             Role::Idle | Role::Connection(_) => return Err(EINVAL),
         };
+        listener.set_wish(state.wish);
         listener.listen(outer, backlog, state.psk);
         state.role = Role::Listener(listener);
         outer.set_listening(true);
@@ -316,6 +328,17 @@ impl Socket {
                 return Err(EINVAL);
             }
         }
+    }
+
+    /// The bundle that the stream takes. Errors: ENOTCONN if it has none.
+    pub(crate) fn bundle(&self) -> Result<Arc<Bundle>> {
+        let mut state = self.state.lock();
+        if state.bundle.is_none() {
+            if let Role::Connection(connection) = &state.role {
+                state.bundle = connection.bundle();
+            }
+        }
+        state.bundle.clone().ok_or(ENOTCONN)
     }
 
     /// poll() of a listener.
@@ -383,15 +406,25 @@ impl Socket {
 
     fn release_connection(&self, outer: &Outer, connection: Arc<Connection>) {
         let linger = outer.linger();
+        let bundle = connection.bundle();
         if let Some(mut time) = linger.filter(|time| *time > 0) {
-            connection.shutdown();
+            match &bundle {
+                Some(bundle) => bundle.shutdown(false, true),
+                None => connection.shutdown(),
+            }
             self.state.lock().role = Role::Connection(connection.clone());
             self.waits_for.store(WAIT_FLUSH, Release);
             // Whatever ends the wait, the socket is closed next.
             let _ = outer.wait(&mut time);
             self.state.lock().role = Role::Idle;
         }
-        connection.release_user(linger == Some(0));
+        match bundle {
+            Some(bundle) => {
+                bundle.release(linger == Some(0));
+                connection.leave_to_bundle();
+            }
+            None => connection.release_user(linger == Some(0)),
+        }
         // A client that never got its connection has its endpoint back.
         drop(outer.take_tcp());
     }

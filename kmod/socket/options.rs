@@ -7,11 +7,13 @@ use crate::kernel_objects::errno::{
     ESHUTDOWN,
 };
 use crate::{
+    bundle::Wish,
     connection::{path_events::KINDS, Connection, Goal},
     control::notify::reason,
     kernel_objects::{outer::Outer, sys, write_plain},
     proto::{
         address::{IpAddr128, LocalAddress, RemoteAddr},
+        bundle::Scheduler,
         event::{Command, FlowIndex, Refused},
     },
 };
@@ -26,6 +28,7 @@ const ECCP_FLOW_REMOVE: i32 = sys::ECCP_FLOW_REMOVE as i32;
 const ECCP_FLOW_MOVE: i32 = sys::ECCP_FLOW_MOVE as i32;
 const ECCP_FLOW_PREFER: i32 = sys::ECCP_FLOW_PREFER as i32;
 const ECCP_DATAGRAM_MAX: i32 = sys::ECCP_DATAGRAM_MAX as i32;
+const ECCP_MODE: i32 = sys::ECCP_MODE as i32;
 const ECCP_PATH_EVENTS: i32 = sys::ECCP_PATH_EVENTS as i32;
 
 /// Why a move was refused, as an error number.
@@ -49,6 +52,7 @@ impl Socket {
     pub(crate) fn set_option(&self, outer: &Outer, name: i32, value: &[u8]) -> Result {
         match name {
             ECCP_PSK => self.set_psk(outer, value),
+            ECCP_MODE => self.set_mode(value),
             ECCP_PATH_EVENTS => self.set_path_events(outer, value),
             ECCP_MOVE => self.set_move(value),
             ECCP_FLOW_ADD => self.add_flow(value),
@@ -70,6 +74,58 @@ impl Socket {
             self.listen_again(outer);
         }
         Ok(())
+    }
+
+    /// How the stream is to use paths, before connect() or listen().
+    fn set_mode(&self, value: &[u8]) -> Result {
+        let value = u32::from_ne_bytes(value.try_into().map_err(|_| EINVAL)?);
+        let scheduler = match value & !sys::ECCP_MODE_REQUIRED {
+            sys::ECCP_MODE_SINGLE => None,
+            sys::ECCP_MODE_AGGREGATE => Some(Scheduler::LowestRtt),
+            sys::ECCP_MODE_REDUNDANT => Some(Scheduler::Redundant),
+            _ => return Err(EINVAL),
+        };
+        let required = value & sys::ECCP_MODE_REQUIRED != 0;
+        if self.peers.is_some() {
+            return Err(ENOPROTOOPT);
+        }
+        if required && scheduler.is_none() {
+            return Err(EINVAL);
+        }
+        let mut state = self.state.lock();
+        if !matches!(state.role, Role::Idle) {
+            return Err(EISCONN);
+        }
+        state.wish = Wish {
+            scheduler,
+            required,
+        };
+        Ok(())
+    }
+
+    /// What is wished for, and once there is a connection what was agreed.
+    fn mode(&self) -> u32 {
+        let state = self.state.lock();
+        let bundled = match &state.role {
+            Role::Connection(connection) => connection.mode(),
+            _ => None,
+        };
+        let wish = match bundled {
+            Some(scheduler) => Wish {
+                scheduler,
+                required: false,
+            },
+            None => state.wish,
+        };
+        let mode = match wish.scheduler {
+            None => sys::ECCP_MODE_SINGLE,
+            Some(Scheduler::LowestRtt) => sys::ECCP_MODE_AGGREGATE,
+            Some(Scheduler::Redundant) => sys::ECCP_MODE_REDUNDANT,
+        };
+        match wish.required {
+            true => mode | sys::ECCP_MODE_REQUIRED,
+            false => mode,
+        }
     }
 
     /// Before connect() and on a listener the kinds are kept for the connections to come.
@@ -153,6 +209,12 @@ impl Socket {
             ECCP_INFO => {
                 let info = self.connection()?.info().ok_or(ENOTCONN)?;
                 Ok(write_plain(&info, to))
+            }
+            ECCP_MODE => {
+                let mode = self.mode().to_ne_bytes();
+                let to = to.get_mut(..mode.len()).ok_or(EINVAL)?;
+                to.copy_from_slice(&mode);
+                Ok(mode.len())
             }
             ECCP_PATH_EVENTS => {
                 let kinds = self.state.lock().events.to_ne_bytes();

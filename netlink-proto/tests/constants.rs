@@ -14,6 +14,7 @@ use eccp_netlink::info::InfoAttribute;
 use eccp_netlink::redirect::RedirectAttribute;
 use eccp_netlink::rule::RuleAttribute;
 use eccp_netlink::settings::SettingsAttribute;
+use eccp_netlink::socket::Mode;
 use eccp_netlink::stats::{Counter, StatsAttribute};
 use eccp_netlink::*;
 
@@ -194,6 +195,18 @@ fn numbers_of_sockets_are_those_of_the_header() {
     assert_eq!(header["ECCP_INFO"], socket::ECCP_INFO as u64);
     assert_eq!(header["ECCP_MOVE"], socket::ECCP_MOVE as u64);
     assert_eq!(header["ECCP_PSK"], socket::ECCP_PSK as u64);
+    assert_eq!(header["ECCP_MODE"], socket::ECCP_MODE as u64);
+    for (name, mode) in [
+        ("SINGLE", Mode::Single),
+        ("AGGREGATE", Mode::Aggregate),
+        ("REDUNDANT", Mode::Redundant),
+    ] {
+        let number = header[format!("ECCP_MODE_{name}").as_str()];
+        assert_eq!(number, u64::from(mode.number()));
+        assert_eq!(Mode::from_number(mode.number()), Some(mode));
+    }
+    let required = header["ECCP_MODE_REQUIRED"];
+    assert_eq!(required, u64::from(socket::ECCP_MODE_REQUIRED));
     assert_eq!(
         header["ECCP_DATAGRAM_MAX"],
         socket::ECCP_DATAGRAM_MAX as u64

@@ -32,6 +32,14 @@
 #define ECCP_DATAGRAM_MAX	16	/* get: __u32, largest datagram in bytes; SOCK_DGRAM */
 #define ECCP_PATH_EVENTS	9	/* get, set: kinds of events wanted, __u32 with bits 1 << kind */
 
+#define ECCP_MODE		17	/* set, before connect or listen; get: __u32, ECCP_MODE_SINGLE and so on */
+
+/* How a stream uses the paths that there are. */
+#define ECCP_MODE_SINGLE	0	/* one at a time */
+#define ECCP_MODE_AGGREGATE	1	/* all of them for throughput, if the peer does so too */
+#define ECCP_MODE_REDUNDANT	2	/* as before, and what this host sends goes along each of them */
+#define ECCP_MODE_REQUIRED	0x100	/* flag in connect: without the peer there is no connection */
+
 #define ECCP_PSK_LEN		32
 
 /* Most flows of a connection, and so most entries that ECCP_FLOWS writes. */
@@ -111,7 +119,8 @@ struct sockaddr_eccp {
  * @candidate_addr: where an unfinished move leads to, or all zero
  * @local_port: local UDP port, or zero when the path is native
  * @remote_port: remote UDP port, or zero when the path is native
- * @reserved: zero
+ * @members: connections that the stream takes at present (ECCP_MODE), zero if it
+ *	takes one path at a time
  *
  * The flow is the one that carries the data. Later versions add fields at the
  * end; the kernel writes as much as the caller's length allows and returns the
@@ -138,7 +147,7 @@ struct eccp_info {
 	__u8		candidate_addr[16];
 	__be16		local_port;
 	__be16		remote_port;
-	__u32		reserved;
+	__u32		members;
 };
 
 /**

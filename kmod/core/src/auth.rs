@@ -68,6 +68,15 @@ impl Keys {
         }
     }
 
+    /// A key for another use, which follows from these and is the same at both ends.
+    pub(super) fn export(&self, host: &dyn Host, role: Role, label: &[u8]) -> [u8; 32] {
+        let (client, server) = match role {
+            Role::Client => (&self.send, &self.receive),
+            Role::Server => (&self.receive, &self.send),
+        };
+        host.hmac_sha256(client, &[label, server])
+    }
+
     /// Writes the MAC of everything before `at` into `packet` at `at`.
     pub fn sign(&self, host: &dyn Host, packet: &mut [u8], at: usize) {
         write_mac(host, &self.send, packet, at);

@@ -12,6 +12,7 @@
 pub use super::addition::AddFlow;
 use super::address::{Bound, LocalAddress, Path, RemoteAddr};
 use super::auth::Role;
+use super::bundle::join::JoinKey;
 pub use super::carrier::DataPath;
 use super::event::{CloseReason, Command, Event, FlowIndex, Refused};
 use super::flow::{Flow, Phase};
@@ -267,6 +268,14 @@ impl Connection {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    /// The key by which other connections with the same peer join this one in a bundle; `None`
+    /// before the keys are there.
+    #[must_use]
+    pub fn join_key(&self, host: &dyn Host) -> Option<JoinKey> {
+        let keys = self.shared.keys.as_ref()?;
+        Some(JoinKey::of(host, self.shared.role, keys))
     }
 
     /// How long set-ups and moves of this connection are repeated, as the owner of its socket says

@@ -3,6 +3,7 @@
 
 use super::address::{LocalAddress, Path, RxInfo};
 use super::auth::{check_mac, refusal_key, Keys, Role};
+use super::bundle::join::JoinKey;
 use super::connection::{Accept, Connect, Connection};
 use super::event::{CloseReason, Discard, Event, FlowIndex};
 use super::flow::{Flow, LocalHalf, Phase};
@@ -32,6 +33,18 @@ impl Connection {
         settings: &Settings,
         request: &Connect<'_>,
     ) -> FlowIndex {
+        self.connect_member(host, settings, request, None)
+    }
+
+    /// As [`Connection::connect`]; with a key the SYN asks to join the bundle of that key. The
+    /// pre-shared key of the request must be the [`JoinKey::member_secret`] then.
+    pub fn connect_member(
+        &mut self,
+        host: &mut dyn Host,
+        settings: &Settings,
+        request: &Connect<'_>,
+        join: Option<&JoinKey>,
+    ) -> FlowIndex {
         let now = host.now();
         self.begin(host, settings, request.local, Role::Client, request.psk);
         let shared = &mut self.shared;
@@ -51,7 +64,9 @@ impl Connection {
         let mut syn = Message::new(PacketType::Syn, 0, flow.local_id, 0);
         syn.inner = shared.inner;
         syn.service = Some(shared.service);
-        syn.key = Some(host.x25519_public(&shared.secret));
+        let public = host.x25519_public(&shared.secret);
+        syn.key = Some(public);
+        syn.join = join.map(|key| key.join(host, flow.local_id, &public));
         syn.ilist = Some(shared.ilist());
         syn.transport = some_params(&request.transport);
         syn.reset_proof = settings.reset_key.commitment(host, flow.local_id);

@@ -24,6 +24,7 @@ pub mod time;
 
 // Parts of a connection.
 pub mod auth;
+pub mod bundle;
 mod bytes;
 pub mod candidate;
 pub mod connection;

@@ -6,7 +6,7 @@ use eccp_core::ilist::{IList, IListEntry, MAX_ADDRESSES};
 use eccp_core::respond::version_answer;
 use eccp_core::service::{Service, TransportParams, MAX_TRANSPORT};
 use eccp_core::wire::{
-    FlowFlags, Header, Malformed, Message, Packet, PacketType, ParseError, ProbeMark, Reason,
+    FlowFlags, Header, Join, Malformed, Message, Packet, PacketType, ParseError, ProbeMark, Reason,
     RedirectStep, Redirection, Versions, CONTROL_LEN, DATA_LEN, INNER_TCP, MAX_CONTROL,
     OPT_MANDATORY,
 };
@@ -118,6 +118,10 @@ fn message() -> impl Strategy<Value = Message> {
             });
         }
         m.cookie = first.2.map(|_| second.3);
+        m.join = second.0.map(|bundle| Join {
+            bundle,
+            proof: second.3,
+        });
         m
     })
 }

@@ -56,5 +56,9 @@ attributes! {
         13 "reason" Reason(Reason),
         #[doc = "What the flows of the connection carry."]
         14 "carries" Carries(Carries),
+        #[doc = "Number of the bundle that the connection is a member of."]
+        15 "bundle" Bundle(u64),
+        #[doc = "Members that the bundle has at present."]
+        16 "members" Members(u32),
     }
 }

@@ -75,6 +75,10 @@ pub struct Connection {
     pub reason: Option<Reason>,
     /// What the flows carry.
     pub carries: Option<Carries>,
+    /// Number of the bundle that the connection is a member of.
+    pub bundle: Option<u64>,
+    /// Members that the bundle has at present.
+    pub members: Option<u32>,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
 }
@@ -99,6 +103,8 @@ impl From<Vec<ConnectionAttribute>> for Connection {
                 A::Uid(value) => connection.uid = Some(value),
                 A::Reason(value) => connection.reason = Some(value),
                 A::Carries(value) => connection.carries = Some(value),
+                A::Bundle(value) => connection.bundle = Some(value),
+                A::Members(value) => connection.members = Some(value),
                 A::Other(other) => connection.other.push(other),
             }
         }

@@ -52,6 +52,8 @@ pub struct SocketInfo {
     pub local_port: u16,
     /// Remote UDP port; zero on a native path.
     pub remote_port: u16,
+    /// Connections that the stream takes; zero if it takes one path at a time.
+    pub members: u32,
 }
 
 impl SocketInfo {
@@ -81,6 +83,7 @@ impl SocketInfo {
             candidate: fields.some_address(120),
             local_port: fields.port(136),
             remote_port: fields.port(138),
+            members: fields.word(140),
         }
     }
 }

@@ -11,6 +11,7 @@ mod flows;
 mod info;
 mod layout;
 mod listener;
+mod mode;
 mod options;
 mod stream;
 
@@ -20,6 +21,7 @@ pub use event::{PathEvent, PathEventKind};
 pub use flows::SocketFlow;
 pub use info::SocketInfo;
 pub use listener::Listener;
+pub use mode::{Mode, ECCP_MODE, ECCP_MODE_REQUIRED};
 pub use stream::{Builder, Stream};
 
 /// Number of the socket family unless the module was loaded with another one.

@@ -53,6 +53,11 @@ pub(super) fn info(fd: impl AsFd) -> io::Result<SocketInfo> {
 
 /// Reads ECCP_DATAGRAM_MAX.
 pub(super) fn datagram_max(fd: impl AsFd) -> io::Result<u32> {
+    number(fd, ECCP_DATAGRAM_MAX)
+}
+
+/// Reads an option that is a `__u32`.
+pub(super) fn number(fd: impl AsFd, option: i32) -> io::Result<u32> {
     let mut value = 0u32;
     let mut length = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes, which is the size of
@@ -61,7 +66,7 @@ pub(super) fn datagram_max(fd: impl AsFd) -> io::Result<u32> {
         libc::getsockopt(
             fd.as_fd().as_raw_fd(),
             SOL_ECCP,
-            ECCP_DATAGRAM_MAX,
+            option,
             (&raw mut value).cast(),
             &mut length,
         )

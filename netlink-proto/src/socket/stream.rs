@@ -10,8 +10,8 @@ use rustix::net::sockopt::{set_socket_timeout, socket_error, Timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use super::{
-    event, flows, options, Address, Listener, PathEvent, SocketFlow, SocketInfo, AF_ECCP,
-    ECCP_PSK_LEN,
+    event, flows, mode, options, Address, Listener, Mode, PathEvent, SocketFlow, SocketInfo,
+    AF_ECCP, ECCP_PSK_LEN,
 };
 use crate::flow::{Addition, Target};
 
@@ -43,6 +43,18 @@ impl Builder {
     /// Mixes a pre-shared key into the keys of the connection.
     pub fn psk(self, key: &[u8; ECCP_PSK_LEN]) -> io::Result<Self> {
         options::set_psk(&self.fd, key)?;
+        Ok(self)
+    }
+
+    /// Selects how the stream uses the paths that there are.
+    pub fn mode(self, mode: Mode) -> io::Result<Self> {
+        mode::set(&self.fd, mode, false)?;
+        Ok(self)
+    }
+
+    /// The same, and connects to no peer that does not agree.
+    pub fn require_mode(self, mode: Mode) -> io::Result<Self> {
+        mode::set(&self.fd, mode, true)?;
         Ok(self)
     }
 
@@ -115,6 +127,11 @@ impl Stream {
     /// The connection and its primary flow.
     pub fn info(&self) -> io::Result<SocketInfo> {
         options::info(&self.fd)
+    }
+
+    /// How the stream uses the paths that there are, as both ends agreed.
+    pub fn mode(&self) -> io::Result<Mode> {
+        mode::get(&self.fd)
     }
 
     /// Starts to move the flow to another address of this host.

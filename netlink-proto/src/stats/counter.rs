@@ -202,5 +202,13 @@ values! {
         97 "redirect-full" RedirectFull,
         #[doc = "Requests to this router beyond the rate at which they are answered."]
         98 "redirect-limited" RedirectLimited,
+        #[doc = "Connections that became members of a bundle."]
+        99 "bundle-joins" BundleJoins,
+        #[doc = "Members that a bundle lost or let go."]
+        100 "bundle-leaves" BundleLeaves,
+        #[doc = "First SYNs that wanted to join a bundle without the proof, or one that is not there or full."]
+        101 "drop-join" DropJoin,
+        #[doc = "Records that no peer may send; the bundle was ended."]
+        102 "drop-record" DropRecord,
     }
 }

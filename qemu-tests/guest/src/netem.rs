@@ -12,6 +12,10 @@ const ECN: u16 = 7;
 const LATENCY64: u16 = 10;
 /// TCA_NETEM_JITTER64.
 const JITTER64: u16 = 11;
+/// TCA_NETEM_RATE.
+const RATE: u16 = 6;
+/// Packets that may wait where there is a rate.
+const QUEUE: u32 = 100;
 /// Packets that may wait in the discipline; large enough for a delayed window.
 const LIMIT: u32 = 20_000;
 
@@ -30,6 +34,8 @@ pub struct Netem {
     pub reorder: f64,
     /// What would vanish is marked "congestion experienced" if it allows that.
     pub marks: bool,
+    /// Bytes per second; zero is without limit.
+    pub rate: u64,
 }
 
 impl Netem {
@@ -45,13 +51,19 @@ impl Netem {
     pub fn options(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         let gap: u32 = u32::from(self.reorder > 0.0);
-        for field in [0, LIMIT, part(self.loss), gap, part(self.duplicate), 0] {
+        let limit = if self.rate > 0 { QUEUE } else { LIMIT };
+        for field in [0, limit, part(self.loss), gap, part(self.duplicate), 0] {
             bytes.extend_from_slice(&field.to_ne_bytes());
         }
         attribute(&mut bytes, LATENCY64, &nanoseconds(self.delay));
         attribute(&mut bytes, JITTER64, &nanoseconds(self.jitter));
         if self.marks {
             attribute(&mut bytes, ECN, &1u32.to_ne_bytes());
+        }
+        if self.rate > 0 {
+            // struct tc_netem_rate, without what cells add.
+            let rate = u32::try_from(self.rate).unwrap_or(u32::MAX).to_ne_bytes();
+            attribute(&mut bytes, RATE, &[rate, [0; 4], [0; 4], [0; 4]].concat());
         }
         if self.reorder > 0.0 {
             let mut reorder = part(self.reorder).to_ne_bytes().to_vec();

@@ -7,9 +7,10 @@ use super::super::ilist::IList;
 use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, CONTROL_LEN};
 use super::option::{
-    FlowFlags, Writer, MAC_LEN, OPT_COOKIE, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_KEY,
-    OPT_MAC, OPT_NEW_FLOW, OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD,
-    OPT_REDIRECT, OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS, TOKEN_LEN,
+    FlowFlags, Join, Writer, MAC_LEN, OPT_COOKIE, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS,
+    OPT_JOIN, OPT_KEY, OPT_MAC, OPT_NEW_FLOW, OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON,
+    OPT_RECORD, OPT_REDIRECT, OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
+    TOKEN_LEN,
 };
 use super::redirect::Redirection;
 use super::INNER_NONE;
@@ -185,6 +186,8 @@ pub struct Message {
     pub observed: Option<RemoteAddr>,
     /// What a mover and a router say to each other.
     pub redirect: Option<Redirection>,
+    /// Bundle that the connection joins.
+    pub join: Option<Join>,
 }
 
 /// What [`Message::emit`] wrote.
@@ -228,6 +231,7 @@ impl Message {
             cookie: None,
             observed: None,
             redirect: None,
+            join: None,
         }
     }
 
@@ -312,6 +316,10 @@ impl Message {
         if let Some(said) = &self.flow_flags {
             let number = said.number.to_be_bytes();
             out.option(OPT_FLOW_FLAGS, &[&[said.flags], &number])?;
+        }
+        if let Some(join) = &self.join {
+            let bundle = join.bundle.to_be_bytes();
+            out.option(OPT_JOIN, &[&bundle, &join.proof])?;
         }
         if let Some(proof) = &self.reset_proof {
             out.option(OPT_RESET_PROOF, &[proof])?;

@@ -45,6 +45,8 @@ pub const OPT_RESET_PROOF: u8 = 0x11;
 pub const OPT_REDIRECT: u8 = 0x12;
 /// Cookie that proves the address of a SYN's sender, 16 bytes. Nothing but a MAC may follow it.
 pub const OPT_COOKIE: u8 = 0x90;
+/// Bundle that a first SYN wants to join, and the proof that it may: 8 bytes and 16.
+pub const OPT_JOIN: u8 = 0x93;
 /// MAC over everything before its value; always last.
 pub const OPT_MAC: u8 = 0x8f;
 
@@ -69,6 +71,15 @@ pub struct FlowFlags {
     pub flags: u8,
     /// Grows with each request of the sender on the connection, so that an old one can be told.
     pub number: u64,
+}
+
+/// What a first SYN that joins a bundle says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Join {
+    /// The number that names the bundle.
+    pub bundle: u64,
+    /// See [`JoinKey::join`](super::super::bundle::join::JoinKey::join).
+    pub proof: [u8; TOKEN_LEN],
 }
 
 /// Reads values from the front of a byte string.
@@ -166,6 +177,14 @@ pub(super) fn parse_flow_flags(value: &[u8]) -> Result<FlowFlags, Malformed> {
     Ok(FlowFlags {
         flags,
         number: u64::from_be_bytes(number),
+    })
+}
+
+pub(super) fn parse_join(value: &[u8]) -> Result<Join, Malformed> {
+    let (bundle, proof) = value.split_first_chunk().ok_or(Malformed::OptionValue)?;
+    Ok(Join {
+        bundle: u64::from_be_bytes(*bundle),
+        proof: proof.try_into().map_err(|_| Malformed::OptionValue)?,
     })
 }
 

@@ -5,10 +5,10 @@ use super::super::service::{Service, TransportParams};
 use super::header::{Header, PacketType, COMMON_LEN};
 use super::message::{Message, ProbeMark, Reason, Versions};
 use super::option::{
-    parse_flow_flags, parse_ilist, parse_remote, RawOption, Reader, MAC_LEN, OPT_COOKIE, OPT_ECHO,
-    OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_ILIST, OPT_KEY, OPT_MAC, OPT_MANDATORY, OPT_NEW_FLOW,
-    OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD, OPT_REDIRECT, OPT_RESET_PROOF,
-    OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
+    parse_flow_flags, parse_ilist, parse_join, parse_remote, RawOption, Reader, MAC_LEN,
+    OPT_COOKIE, OPT_ECHO, OPT_EXISTING_FLOW, OPT_FLOW_FLAGS, OPT_ILIST, OPT_JOIN, OPT_KEY, OPT_MAC,
+    OPT_MANDATORY, OPT_NEW_FLOW, OPT_OBSERVED, OPT_PREFERRED, OPT_PROBE, OPT_REASON, OPT_RECORD,
+    OPT_REDIRECT, OPT_RESET_PROOF, OPT_SERVICE, OPT_TOKEN, OPT_TRANSPORT, OPT_VERSIONS,
 };
 use super::redirect::{RedirectStep, Redirection};
 use super::{Malformed, ParseError};
@@ -146,6 +146,7 @@ impl<'a> Packet<'a> {
             OPT_OBSERVED => message.observed = Some(parse_remote(value)?),
             OPT_PROBE => message.probe = Some(ProbeMark::from_bytes(exact(value)?)),
             OPT_FLOW_FLAGS => message.flow_flags = Some(parse_flow_flags(value)?),
+            OPT_JOIN => message.join = Some(parse_join(value)?),
             OPT_RESET_PROOF => message.reset_proof = Some(exact(value)?),
             OPT_REDIRECT => {
                 message.redirect = Some(Redirection::from_bytes(&exact(value)?).ok_or(BAD)?);

@@ -4,6 +4,7 @@
 use crate::roster::Scenario;
 
 mod additions;
+mod aggregation;
 mod applications;
 mod attack;
 mod both;
@@ -57,4 +58,5 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     lifecycle::TABLE,
     congestion::TABLE,
     strangers::TABLE,
+    aggregation::TABLE,
 ];

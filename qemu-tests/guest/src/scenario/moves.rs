@@ -128,6 +128,7 @@ fn ten_moves(stage: &Stage) -> Result<()> {
             duplicate: 0.05,
             reorder: 0.1,
             marks: false,
+            rate: 0,
         };
         roaming.campus.shape(access, netem)?;
     }
