@@ -38,7 +38,7 @@
 #define ECCP_MODE_SINGLE	0	/* one at a time */
 #define ECCP_MODE_AGGREGATE	1	/* all of them for throughput, if the peer does so too */
 #define ECCP_MODE_REDUNDANT	2	/* as before, and what this host sends goes along each of them */
-#define ECCP_MODE_REQUIRED	0x100	/* flag in connect: without the peer there is no connection */
+#define ECCP_MODE_REQUIRED	256	/* flag in connect: without the peer there is no connection */
 
 #define ECCP_PSK_LEN		32
 
