@@ -237,24 +237,25 @@ impl Bundle {
         let tcp = self.endpoint()?;
         let news = self.net.address_news();
         let connection = Connection::connect_member(&self.net, self, tcp, &target)?;
-        let mut state = self.state.lock();
-        let over = state.over;
-        if !over {
-            state.joining.push(
-                Joining {
-                    connection: connection.clone(),
-                    from: *from,
-                    syn: None,
-                },
-                GFP_KERNEL,
-            )?;
-        }
-        drop(state);
-        if over {
-            connection.close_member(true);
-        }
+        let attempt = Joining {
+            connection: connection.clone(),
+            from: *from,
+            syn: None,
+        };
+        self.keep_attempt(attempt);
         connection.begin_member(news);
         Ok(())
+    }
+
+    /// Remembers a connection that is being set up; one that cannot be remembered is closed.
+    fn keep_attempt(&self, attempt: Joining) {
+        let connection = attempt.connection.clone();
+        let mut state = self.state.lock();
+        let kept = !state.over && state.joining.push(attempt, GFP_KERNEL).is_ok();
+        drop(state);
+        if !kept {
+            connection.close_member(true);
+        }
     }
 
     /// A TCP endpoint with what the owner of the socket has set. Errors: ENOMEM.
@@ -294,12 +295,7 @@ impl Bundle {
             from: LocalAddress::NONE,
             syn: Some(syn),
         };
-        let mut state = self.state.lock();
-        let kept = !state.over && state.joining.push(attempt, GFP_KERNEL).is_ok();
-        drop(state);
-        if !kept {
-            connection.close_member(true);
-        }
+        self.keep_attempt(attempt);
         connection.begin_member(news);
         Ok(None)
     }
