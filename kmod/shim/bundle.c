@@ -138,26 +138,20 @@ u32 shim_msg_put(struct msghdr *m, const u8 *from, u32 len)
 	return copy_to_iter(from, len, &m->msg_iter);
 }
 
-/* Sleeps until the stream can go on, a signal comes or the time is up. */
+static bool shim_bundle_may_receive(struct sock *sk)
+{
+	return eccp_rust_bundle_is_ready(sk, true);
+}
+
+static bool shim_bundle_may_send(struct sock *sk)
+{
+	return eccp_rust_bundle_is_ready(sk, false);
+}
+
+/* Sleeps until the stream can go on. */
 int shim_bundle_wait(struct sock *sk, bool receive, long *timeout)
 {
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
-	int err = 0;
-
-	add_wait_queue(sk_sleep(sk), &wait);
-	while (!eccp_rust_bundle_is_ready(sk, receive)) {
-		if (!*timeout) {
-			err = -EAGAIN;
-			break;
-		}
-		if (signal_pending(current)) {
-			err = sock_intr_errno(*timeout);
-			break;
-		}
-		*timeout = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeout);
-	}
-	remove_wait_queue(sk_sleep(sk), &wait);
-	return err;
+	return shim_sk_wait_until(sk, receive ? shim_bundle_may_receive : shim_bundle_may_send, timeout);
 }
 
 /* Length of the ring for one direction: SO_SNDBUF and SO_RCVBUF as their user said, else what TCP may take. */

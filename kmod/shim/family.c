@@ -491,14 +491,14 @@ long shim_sk_timeout(struct sock *sk, bool nonblock, bool receive)
 	return receive ? sock_rcvtimeo(sk, nonblock) : sock_sndtimeo(sk, nonblock);
 }
 
-/* Sleeps until Rust says that the socket is ready, a signal comes or the time is up. */
-int shim_sk_wait(struct sock *sk, long *timeout)
+/* Sleeps until @ready says so, a signal comes or the time is up. */
+int shim_sk_wait_until(struct sock *sk, bool (*ready)(struct sock *sk), long *timeout)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int err = 0;
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (!eccp_rust_ready(sk)) {
+	while (!ready(sk)) {
 		if (!*timeout) {
 			err = -EAGAIN;
 			break;
@@ -511,6 +511,11 @@ int shim_sk_wait(struct sock *sk, long *timeout)
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
+}
+
+int shim_sk_wait(struct sock *sk, long *timeout)
+{
+	return shim_sk_wait_until(sk, eccp_rust_ready, timeout);
 }
 
 /* 1 and the time to linger when SO_LINGER is set, else 0. */

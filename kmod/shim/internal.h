@@ -185,6 +185,7 @@ bool shim_rx_unwrap(struct sk_buff *skb, const struct shim_flow *flow, u32 kind,
 extern const struct proto_ops shim_dgram_ops;
 extern const struct proto_ops shim_bundle_ops;
 
+int shim_sk_wait_until(struct sock *sk, bool (*ready)(struct sock *sk), long *timeout);
 bool shim_net_carries(struct net *net, const struct dst_entry *dst);
 struct dst_entry *shim_route(struct net *net, struct sock *sk, const struct shim_path *path, u32 *cookie,
 			     struct shim_path *chosen);

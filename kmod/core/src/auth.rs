@@ -167,11 +167,7 @@ pub(super) fn probe_token(
     serial: u32,
     path: &Path,
 ) -> [u8; TOKEN_LEN] {
-    let mut label = [0u8; 20];
-    let from = path.local.0.iter().chain(b"PING");
-    for (to, from) in label.iter_mut().zip(from) {
-        *to = *from;
-    }
+    let label: [u8; 20] = from_here(path, b"PING");
     bound(host, secret, &label, flow, u64::from(serial), path)
 }
 
@@ -184,12 +180,17 @@ pub(super) fn redirect_token(
     version: u64,
     path: &Path,
 ) -> [u8; TOKEN_LEN] {
-    let mut label = [0u8; 24];
-    let from = path.local.0.iter().chain(b"REDIRECT");
-    for (to, from) in label.iter_mut().zip(from) {
+    let label: [u8; 24] = from_here(path, b"REDIRECT");
+    bound(host, secret, &label, flow, version, path)
+}
+
+/// A label for [`bound`] that the local address is part of.
+fn from_here<const N: usize>(path: &Path, name: &[u8]) -> [u8; N] {
+    let mut label = [0u8; N];
+    for (to, from) in label.iter_mut().zip(path.local.0.iter().chain(name)) {
         *to = *from;
     }
-    bound(host, secret, &label, flow, version, path)
+    label
 }
 
 fn bound(

@@ -99,6 +99,16 @@ impl Tap {
         Ok(frames)
     }
 
+    /// The first frame from one of some addresses, within five seconds.
+    ///
+    /// # Errors
+    /// When the socket fails, or nothing came.
+    pub fn first_from(&self, sources: &[IpAddr]) -> Result<Frame> {
+        let ours = |frame: &Frame| sources.contains(&frame.source());
+        let mut frames = self.collect(1, Duration::from_secs(5), ours)?;
+        frames.pop().context("the packet socket saw no packet")
+    }
+
     /// Sends frames as they are, many with one call.
     ///
     /// # Errors

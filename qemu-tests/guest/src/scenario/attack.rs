@@ -226,13 +226,7 @@ fn garbage(stage: &Stage, encap: Encap) -> Result<()> {
     let sight = Tap::open(&wire.server, "eth0")?;
     let address = SocketAddr::new(wire.server_address(Family::V4), PORT);
     let pair = Pair::connect(stage.plan.transport, &wire.client, &wire.server, address)?;
-    let ours = wire.client_addresses(&[]);
-    let model = sight
-        .collect(1, Duration::from_secs(5), |frame| {
-            ours.contains(&frame.source())
-        })?
-        .pop()
-        .context("the attacker saw no packet")?;
+    let model = sight.first_from(&wire.client_addresses(&[]))?;
     drop(sight);
     let flow = info(&pair.server)?.local_flow_id;
     let mut random = stage.random();

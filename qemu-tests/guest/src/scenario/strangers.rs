@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use eccp_netlink::settings::SettingsAttribute;
 use eccp_netlink::stats::Counter;
 use eccp_netlink::Encap;
@@ -41,13 +41,7 @@ fn run(stage: &Stage) -> Result<()> {
     let sight = Tap::open(&wire.server, "eth0")?;
     let address = SocketAddr::new(wire.server_address(Family::V4), PORT);
     let _pair = Pair::connect(stage.plan.transport, &wire.client, &wire.server, address)?;
-    let ours = wire.client_addresses(&[]);
-    let model = sight
-        .collect(1, Duration::from_secs(5), |frame| {
-            ours.contains(&frame.source())
-        })?
-        .pop()
-        .context("the stranger saw no packet")?;
+    let model = sight.first_from(&wire.client_addresses(&[]))?;
     let frames: Vec<_> = (1..=PACKETS)
         .map(|flow| {
             let mut packet = vec![0; LENGTH];
