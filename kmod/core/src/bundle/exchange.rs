@@ -314,7 +314,7 @@ impl Bundle {
 
     /// The member with the lowest round-trip time of those with room that are in `of` and idle.
     fn best(&self, room: &Room, of: u8) -> Option<MemberIndex> {
-        (0u8..)
+        (0..=u8::MAX)
             .zip(self.members.iter().zip(room))
             .filter(|(at, (member, _))| {
                 let wanted = of.checked_shr(u32::from(*at)).unwrap_or(0) & 1 != 0;
