@@ -18,11 +18,13 @@ On record at the peer, per flow:
 Addresses and history:
   held(a)       packets sent to a reach host i now
   sent(f, a)    host i sent a SYN of flow f to a
+  asked(f, a)   a SYN of flow f that was sent to a arrived there, where host i read its token
   own(f, v, a)  host i held and used a for flow f under version v
   got(f, v, a)  an (R)SYN-ACK of version v arrived at a, where host i read its token
-Packets in flight (the token of an (R)SYN-ACK is bound to the address it is sent to):
+Packets in flight (the token of a SYN or (R)SYN-ACK is bound to the address it is sent to):
   syn(f, v, src, dst)       rs(f, v, src, dst)        SYN and RSYN of mover i
-  sa(f, v, token, w, src)   ra(f, v, token, src)      answers to it; w is the responder's version
+  sa(f, v, token, src, echo)  ra(f, v, token, src)    answers to it, from src; a SYN-ACK returns the
+                            token of a SYN in echo, and its sender's address has version 0
   ak(f, v, token, dst)                                its ACK, echoing the token
   dat(f, v, dst)                                      data of the peer, sent to record (v, dst)
 """
@@ -42,11 +44,12 @@ RELATIONS = {
     "held": (ADDRESS,),
     "src": (FLOW, ADDRESS),
     "sent": (FLOW, ADDRESS),
+    "asked": (FLOW, ADDRESS),
     "own": (FLOW, INT, ADDRESS),
     "got": (FLOW, INT, ADDRESS),
     "syn": (FLOW, INT, ADDRESS, ADDRESS),
     "rs": (FLOW, INT, ADDRESS, ADDRESS),
-    "sa": (FLOW, INT, ADDRESS, INT, ADDRESS),
+    "sa": (FLOW, INT, ADDRESS, ADDRESS, ADDRESS),
     "ra": (FLOW, INT, ADDRESS, ADDRESS),
     "ak": (FLOW, INT, ADDRESS, ADDRESS),
     "dat": (FLOW, INT, ADDRESS),

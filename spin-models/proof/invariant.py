@@ -7,10 +7,12 @@ from connection import (ADDRESS, ESTABLISHED, FIRST, FLOW, HOSTS, INT, NONE, SYN
 
 
 def proven(s, i, f, v, a):
-    """Host i receives at a: it read a token there, or, for the responder's first address alone,
-    the SYN was sent there and the SYN-ACK came from there (R12)."""
-    return Or(s.got(i, f, v, a),
-              And(Not(opens(i, f)), s.sent(1 - i, f, a), s.own(i, f, v, a)))
+    """Host i receives at a: it read a token of that version there. The responder's first address is
+    one where it read the token of a SYN (R18); on the connection's first flow, one that the
+    initiator chose itself, sent the SYN to, and was answered from (R12)."""
+    first = And(v == 0, Not(opens(i, f)), Or(
+        And(f == FIRST, s.sent(1 - i, f, a)), And(f != FIRST, s.asked(i, f, a))))
+    return Or(s.got(i, f, v, a), first)
 
 
 def safety(s):
@@ -70,6 +72,9 @@ def _records(s, i):
             And(Not(opens(i, f)), s.est(j, f) == SYN_SENT, s.ver(i, f) == 0))))),
         ("read", every((FLOW, INT, ADDRESS), lambda f, v, a: Implies(
             s.got(i, f, v, a), And(0 <= v, v <= s.cand(i, f), s.own(i, f, v, a))))),
+        ("asked", every((FLOW, ADDRESS), lambda f, a: Implies(
+            s.asked(i, f, a),
+            And(Not(opens(i, f)), s.sent(j, f, a), s.est(i, f) != NONE)))),
         ("owned", every((FLOW, INT, ADDRESS), lambda f, v, a: Implies(
             s.own(i, f, v, a), And(0 <= v, v <= s.ver(i, f))))),
         ("source", every((FLOW,), lambda f: Implies(
@@ -86,10 +91,9 @@ def _packets(s, i):
         ("rsyn", every((FLOW, INT, ADDRESS, ADDRESS), lambda f, v, a, d: Implies(
             s.rs(i, f, v, a, d),
             And(0 <= v, v <= s.ver(i, f), s.est(i, f) != NONE, s.est(i, f) != SYN_SENT)))),
-        ("syn-ack", every((FLOW, INT, ADDRESS, INT, ADDRESS), lambda f, v, a, w, x: Implies(
-            s.sa(i, f, v, a, w, x),
-            And(opens(i, f), 0 <= v, v <= s.cand(i, f), 0 <= w, w <= s.ver(j, f),
-                s.own(j, f, w, x))))),
+        ("syn-ack", every((FLOW, INT, ADDRESS, ADDRESS, ADDRESS), lambda f, v, a, x, e: Implies(
+            s.sa(i, f, v, a, x, e),
+            And(opens(i, f), 0 <= v, v <= s.cand(i, f), s.asked(j, f, e))))),
         ("rsyn-ack", every((FLOW, INT, ADDRESS, ADDRESS), lambda f, v, a, x: Implies(
             s.ra(i, f, v, a, x), And(0 <= v, v <= s.cand(i, f), s.est(i, f) != SYN_SENT)))),
         ("ack", every((FLOW, INT, ADDRESS, ADDRESS), lambda f, v, a, d: Implies(
@@ -133,6 +137,12 @@ def fairness(s, env):
             s.cand(i, f) > s.val(i, f), on_source(s, i, f)))
         clauses[f"sources{i}"] = every((FLOW, INT, ADDRESS, ADDRESS), lambda f, v, a, d: Implies(
             Or(s.syn(i, f, v, a, d), s.rs(i, f, v, a, d)), s.own(i, f, v, a)))
+        # The peer's record is one of our addresses, also the first, which a SYN-ACK brought.
+        clauses[f"came-from{i}"] = every((FLOW, INT, ADDRESS, ADDRESS, ADDRESS),
+                                         lambda f, v, a, x, e: Implies(
+                                             s.sa(1 - i, f, v, a, x, e), s.own(i, f, 0, x)))
+        clauses[f"record{i}"] = every((FLOW,), lambda f: Implies(
+            s.val(i, f) >= 0, s.own(i, f, s.val(i, f), s.adr(i, f))))
         if not env.natted[i]:
             clauses[f"held{i}"] = every((FLOW, ADDRESS), lambda f, a: implies(
                 s.est(i, f) != NONE, s.own(i, f, s.ver(i, f), a), s.held(i, a)))

@@ -96,6 +96,31 @@ class _SynAckFromAnywhere(Rules):
         return BoolVal(True)
 
 
+class _TokenNotAsked(Rules):
+    def token_of_source(self, s, i, f, src, echo):
+        return BoolVal(True)
+
+
+class _TokenOfAnyAddress(Rules):
+    def token_of_source(self, s, i, f, src, echo):
+        return Or(f == FIRST, s.sent(i, f, echo))
+
+
+class _TokenOfAnotherFlow(Rules):
+    def returns(self, s, j, f, echo):
+        return s.asked(j, Const("another_flow", FLOW), echo)
+
+
+class _TokenNotRead(Rules):
+    def returns(self, s, j, f, echo):
+        return BoolVal(True)
+
+
+class _EarlierTokenReturned(Rules):
+    def token_returned(self, dst):
+        return Const("earlier_destination", ADDRESS)
+
+
 class _LaterSynToNameOnly(Rules):
     def syn_destinations(self, env, s, i, f, d):
         return And(super().syn_destinations(env, s, i, f, d), f == FIRST)
@@ -201,11 +226,21 @@ MUTANTS = (
     Mutant("version-wraps", "R14", "versions wrap at 256", _VersionWraps(),
            "safety", "adverse",
            tuple(f"move/{clause}" for clause in (
-               "newer-only", "order", "owned", "rsyn", "syn", "syn-ack"))),
+               "newer-only", "order", "owned", "rsyn", "syn"))),
     Mutant("bumps-on-repetition", "R14", "each repetition of RSYN has a new version",
            _BumpsOnRepetition(), "rank", "one-mobile", ("send-rsyn/lowers-rank",)),
     Mutant("answers-one-source", "R15", "a pending version is answered at one source only",
            _AnswersOneSource(), "settled", "one-mobile-nat", SETTLED),
+    Mutant("token-not-asked", "R18", "a later SYN-ACK counts without the token of its source",
+           _TokenNotAsked(), "safety", "adverse", ("deliver-syn-ack/proven",)),
+    Mutant("token-of-any-address", "R18", "a SYN's token counts for every address it was sent to",
+           _TokenOfAnyAddress(), "safety", "adverse", ("deliver-syn-ack/proven",)),
+    Mutant("token-of-another-flow", "R18", "a SYN's token counts for every flow",
+           _TokenOfAnotherFlow(), "safety", "adverse", ("send-syn-ack/syn-ack",)),
+    Mutant("token-not-read", "R18", "a SYN-ACK may return a token that was never read",
+           _TokenNotRead(), "safety", "adverse", ("send-syn-ack/syn-ack",)),
+    Mutant("earlier-token-returned", "R18", "a repeated SYN is answered with the token of another",
+           _EarlierTokenReturned(), "settled", "one-mobile", ("later-flow",)),
     Mutant("syn-proves", "section 5", "a SYN validates its source", _SynProves(),
            "safety", "adverse", ("deliver-syn/halves", "deliver-syn/proven")),
     Mutant("data-to-candidate", "section 4", "data goes to an address before its ACK",

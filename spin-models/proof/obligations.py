@@ -121,9 +121,17 @@ def impossible_section(rules, env):
         "a-converged-connection-has-not-moved",
         (*known, *settled(rules, env, s), *help_at_set_up(s), converged(s, FIRST, env), *quiet),
         s.ver(0, FIRST) <= 1)
+    yield _obligation(
+        "a-converged-later-flow-has-not-moved",
+        (*known, *settled(rules, env, s), *help_at_set_up(s), converged(s, FIRST, env),
+         converged(s, FLOW_UNDER_PROOF, env), FLOW_UNDER_PROOF != FIRST, *quiet),
+        s.ver(0, FLOW_UNDER_PROOF) <= 1)
     for step, guard, t in steps(rules, env, s):
         if step.startswith("deliver-") and "data" not in step:
             yield _obligation(f"{step}-changes-nothing", (*known, guard), s.same_endpoints(t, F))
+        if step.startswith("deliver-syn-ack"):
+            yield _obligation(f"{step}-opens-no-later-flow", (*known, guard, F != FIRST),
+                              s.same_endpoints(t, F))
 
 
 def deadlock_section(rules, env):

@@ -6,6 +6,7 @@ obligations of every section is that of expected.tsv, and every mutant is reject
 obligations that its row in mutants.py names.
 """
 import argparse
+import functools
 import multiprocessing
 import re
 import sys
@@ -42,17 +43,24 @@ def check_section(task):
     return task, len(asked), wrong, time.monotonic() - began
 
 
+@functools.cache
+def correct(section, env):
+    """The obligations of the correct rules, by name."""
+    asked = BY_NAME[section].obligations(Rules(), environment(section, env))
+    return {obligation.name: obligation for obligation in asked}
+
+
 def check_mutant(number):
     """(number, obligations that are not proved for the mutant, number of counterexamples)."""
     mutant = MUTANTS[number]
     section = BY_NAME[mutant.section]
     env = environment(mutant.section, mutant.environment)
-    correct = {o.name: o for o in section.obligations(Rules(), env)}
+    right = correct(mutant.section, mutant.environment)
     failed, refuted = set(), 0
     for obligation in section.obligations(mutant.rules, env):
         # What reads exactly as for the correct rules is proved in the section itself, unless the
         # mutant is the environment.
-        if type(mutant.rules) is not Rules and obligation.same_question(correct[obligation.name]):
+        if type(mutant.rules) is not Rules and obligation.same_question(right[obligation.name]):
             continue
         verdict = obligation.verdict()
         refuted += verdict == "refuted"
@@ -116,9 +124,13 @@ def main():
                 print(f"{section}/{env}/{obligation.name}")
         return 0
     began = time.monotonic()
+    for mutant in MUTANTS:  # once, for all the processes that are forked from this one
+        correct(mutant.section, mutant.environment)
     with multiprocessing.Pool(options.jobs, maxtasksperchild=1) as pool:
-        sections = report_sections(pool.imap(check_section, tasks(), chunksize=1))
-        mutants = report_mutants(pool.imap(check_mutant, range(len(MUTANTS)), chunksize=1))
+        answers = pool.imap(check_section, tasks(), chunksize=1)
+        rejections = pool.imap(check_mutant, range(len(MUTANTS)), chunksize=1)
+        sections = report_sections(answers)
+        mutants = report_mutants(rejections)
     passed, failed = sections[0] + mutants[0], sections[1] + mutants[1]
     print(f"\n{sections[0]} obligations, {mutants[0]} of {len(MUTANTS)} mutants rejected, "
           f"{time.monotonic() - began:.0f} s")

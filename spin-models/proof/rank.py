@@ -79,13 +79,13 @@ def calm_invariant(s, env):
                 Not(s.rs(i, f, v, token, d)), Not(s.syn(i, f, v, token, d)),
                 Not(s.ra(i, f, v, token, d)), Not(s.ak(i, f, v, token, d))))
 
-        def answers(f, token, w, x):
+        def answers(f, token, x, e):
             return implies(s.fresh(i, f), token != s.cur(i, f),
-                           Not(s.sa(i, f, s.ver(i, f), token, w, x)))
+                           Not(s.sa(i, f, s.ver(i, f), token, x, e)))
 
         clauses[f"one-source{i}"] = every((FLOW,), one_source)
         clauses[f"one-source-in-flight{i}"] = every((FLOW, ADDRESS, ADDRESS), in_flight)
-        clauses[f"one-source-syn-ack{i}"] = every((FLOW, ADDRESS, INT, ADDRESS), answers)
+        clauses[f"one-source-syn-ack{i}"] = every((FLOW, ADDRESS, ADDRESS, ADDRESS), answers)
     return clauses
 
 

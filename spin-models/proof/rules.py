@@ -72,6 +72,18 @@ class Rules:
         """R12: a SYN-ACK counts only from an address that the SYN was sent to."""
         return s.sent(i, f, src)
 
+    def token_of_source(self, s, i, f, src, echo):
+        """R18: on a later flow a SYN-ACK counts only with the token that went to its source."""
+        return Or(f == FIRST, echo == src)
+
+    def returns(self, s, j, f, echo):
+        """R18: a token can be returned by who has read it, and for its own flow."""
+        return s.asked(j, f, echo)
+
+    def token_returned(self, dst):
+        """R18: the token of the very SYN that is answered."""
+        return dst
+
     def answers_known(self):
         """R13: an RSYN of a version that is validated already is still answered."""
         return True
@@ -128,11 +140,16 @@ class Rules:
         guard = And(self.accepts_rsyn_state(s.est(i, f)), Not(s.acked(i, f)))
         return guard, s.put("rs", i, (f, s.ver(i, f), src, dst))
 
-    def send_syn_ack(self, s, i, f, token):
-        """SYN-ACK timer of the responder j, from its current address to each of the sources."""
+    def send_syn_ack(self, s, i, f, token, src, echo):
+        """SYN-ACK timer of the responder j: to each of the sources, from an address of its own."""
         j = 1 - i
         guard = And(s.est(j, f) == SYN_RCVD, self._repeats_to(s, i, f, token))
-        return guard, s.put("sa", i, (f, s.cand(i, f), token, s.ver(j, f), s.cur(j, f)))
+        t = s.put("sa", i, (f, s.cand(i, f), token, src, echo))
+        return guard, t.put("own", j, (f, 0, src))
+
+    def answering(self, s, j, f, echo):
+        """Where a repeated SYN-ACK leaves from: where its SYN came to, as long as that is reached."""
+        return If(And(f != FIRST, s.held(j, echo)), echo, s.cur(j, f))
 
     def send_rsyn_ack(self, s, i, f, token, src):
         """RSYN-ACK timer of the peer: runs while its candidate is not validated."""
@@ -150,8 +167,11 @@ class Rules:
 
     # Deliveries. The packet is in flight and its destination reaches the receiver now.
 
-    def deliver_syn(self, s, i, f, v, src, dst):
-        """The responder j gets a SYN: recorded, answered to its source, and not used yet."""
+    def deliver_syn(self, s, i, f, v, src, dst, answering):
+        """The responder j gets a SYN: recorded, answered to its source, and not used yet.
+
+        The SYN-ACK says that it comes from `answering`, which is `dst` unless somebody lies.
+        """
         j = 1 - i
         new = s.est(j, f) == NONE
         guard = And(s.syn(i, f, v, src, dst), s.held(j, dst), Or(new, s.est(j, f) == SYN_RCVD),
@@ -159,8 +179,8 @@ class Rules:
         t = s.put("est", j, (f,), SYN_RCVD, new).put("acked", j, (f,), True, new)
         t = t.put("cur", j, (f,), dst, new)
         t = self._record(t, s, i, f, v, src)
-        t = self.on_syn(t, i, f, v, src).put("own", j, (f, s.ver(j, f), dst))
-        return guard, t.put("sa", i, (f, v, src, s.ver(j, f), dst))
+        t = self.on_syn(t, i, f, v, src).put("own", j, (f, 0, dst)).put("asked", j, (f, dst))
+        return guard, t.put("sa", i, (f, v, src, answering, self.token_returned(dst)))
 
     def deliver_rsyn(self, s, i, f, v, src, dst):
         """The peer j gets an RSYN: recorded, answered to its source, and not used yet."""
@@ -173,15 +193,16 @@ class Rules:
         answered = Or(v != s.val(i, f), self.answers_known())
         return guard, t.put("ra", i, (f, v, to, dst), True, answered)
 
-    def deliver_syn_ack(self, s, i, f, v, token, w, src):
+    def deliver_syn_ack(self, s, i, f, v, token, src, echo):
         """The initiator i gets a SYN-ACK: establishes, and takes the responder's first address."""
         j = 1 - i
         first = s.est(i, f) == SYN_SENT
-        guard = And(s.sa(i, f, v, token, w, src), s.held(i, token),
+        guard = And(s.sa(i, f, v, token, src, echo), s.held(i, token),
                     self.stops_timer(v, s.ver(i, f)), s.est(i, f) != NONE,
-                    Or(Not(first), self.believes_syn_ack(s, i, f, src)))
+                    Or(Not(first), And(self.believes_syn_ack(s, i, f, src),
+                                       self.token_of_source(s, i, f, src, echo))))
         t = s.put("est", i, (f,), ESTABLISHED)
-        for name, value in (("cand", w), ("val", w), ("adr", src)):
+        for name, value in (("cand", 0), ("val", 0), ("adr", src)):
             t = t.put(name, j, (f,), value, first)
         return guard, self._acknowledge(t, s, i, f, v, token, src)
 

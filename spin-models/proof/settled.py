@@ -5,7 +5,7 @@ A connection is settled when nothing that still can happen changes what a host r
 timer fires, and whatever its packet, the answer to it and the answer to that bring about. Packets
 left over from before do not count, so nothing here rests on a packet that lingers.
 """
-from z3 import And, Const, Implies, Not, Or
+from z3 import And, Const, Function, Implies, Not, Or
 
 from connection import (ADDRESS, ESTABLISHED, FIRST, FLOW, HOSTS, NAME, NONE, SYN_SENT, every,
                         implies, opens)
@@ -27,12 +27,12 @@ def settled(rules, env, s):
 
 def syn_chain(rules, env, s, i, f, d):
     """SYN to d, SYN-ACK from d, ACK."""
-    j, v, src = 1 - i, s.ver(i, f), s.cur(i, f)
+    v, src = s.ver(i, f), s.cur(i, f)
     sends, sent = rules.send_syn(s, i, f, src, d)
-    syn = rules.deliver_syn(sent, i, f, v, src, d)
-    w = s.ver(j, f)
+    syn = rules.deliver_syn(sent, i, f, v, src, d, d)
+    echo = rules.token_returned(d)
     return implies(sends, rules.syn_destinations(env, s, i, f, d), changes_nothing(s, f, syn, [
-        lambda t: rules.deliver_syn_ack(t, i, f, v, src, w, d),
+        lambda t: rules.deliver_syn_ack(t, i, f, v, src, d, echo),
         lambda t: rules.deliver_ack(t, i, f, v, src, d)]))
 
 
@@ -47,12 +47,16 @@ def rsyn_chain(rules, env, s, i, f, d):
 
 
 def syn_ack_chain(rules, s, i, f, token):
-    """The responder repeats its SYN-ACK to a source of the candidate; ACK."""
-    j, v = 1 - i, s.cand(i, f)
-    sends, sent = rules.send_syn_ack(s, i, f, token)
-    answer = rules.deliver_syn_ack(sent, i, f, v, token, s.ver(j, f), s.cur(j, f))
+    """The responder repeats its SYN-ACK to a source of the candidate; ACK.
+
+    It returns some token, nothing is known of which, so nothing here rests on its being right.
+    """
+    v, echo = s.cand(i, f), RETURNED(f, token)
+    src = rules.answering(s, 1 - i, f, echo)
+    sends, sent = rules.send_syn_ack(s, i, f, token, src, echo)
+    answer = rules.deliver_syn_ack(sent, i, f, v, token, src, echo)
     return implies(sends, changes_nothing(s, f, answer, [
-        lambda t: rules.deliver_ack(t, i, f, v, token, s.cur(j, f))]))
+        lambda t: rules.deliver_ack(t, i, f, v, token, src)]))
 
 
 def rsyn_ack_chain(rules, s, i, f, token):
@@ -96,4 +100,5 @@ def opened(s, f):
     return Or([And(opens(i, f), s.est(i, f) != NONE) for i in HOSTS])
 
 
+RETURNED = Function("returned", FLOW, ADDRESS, ADDRESS)
 FLOW_UNDER_PROOF = Const("flow_under_proof", FLOW)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 """Every step that a connection can make, with parameters that are arbitrary constants."""
-from z3 import And, BoolVal, Const, Consts, Exists, Function, Ints, Not, Or
+from z3 import And, BoolVal, Const, Consts, Exists, Function, Int, Not, Or
 
 from connection import (ADDRESS, BOOL, ESTABLISHED, FLOW, HOSTS, NETWORK, NONE, RELATIONS, every,
                         implies)
 
 # The parameters of a step: one flow, versions, addresses.
 F = Const("f", FLOW)
-V, W = Ints("v w")
-A, B, D = Consts("a b d", ADDRESS)
+V = Int("v")
+A, B, D, E = Consts("a b d e", ADDRESS)
 
 
 def steps(rules, env, s):
@@ -40,15 +40,18 @@ def flowing(rules, env, s):
     for i in HOSTS:
         source = A if not env.honest else s.cur(i, F)
         peer_source = B if not env.honest else s.cur(1 - i, F)
+        answering = B if not env.honest else D
+        repeating = B if not env.honest else rules.answering(s, 1 - i, F, E)
+        repeats, repeated = rules.send_syn_ack(s, i, F, A, repeating, E)
         for name, step in {
             "send-syn": rules.send_syn(s, i, F, source, D),
             "send-rsyn": rules.send_rsyn(s, i, F, source, D),
-            "send-syn-ack": rules.send_syn_ack(s, i, F, A),
+            "send-syn-ack": (And(repeats, rules.returns(s, 1 - i, F, E)), repeated),
             "send-rsyn-ack": rules.send_rsyn_ack(s, i, F, A, peer_source),
             "send-data": rules.send_data(s, i, F),
-            "deliver-syn": rules.deliver_syn(s, i, F, V, A, D),
+            "deliver-syn": rules.deliver_syn(s, i, F, V, A, D, answering),
             "deliver-rsyn": rules.deliver_rsyn(s, i, F, V, A, D),
-            "deliver-syn-ack": rules.deliver_syn_ack(s, i, F, V, A, W, B),
+            "deliver-syn-ack": rules.deliver_syn_ack(s, i, F, V, A, B, E),
             "deliver-rsyn-ack": rules.deliver_rsyn_ack(s, i, F, V, A, B),
             "deliver-ack": rules.deliver_ack(s, i, F, V, A, D),
             "deliver-data": rules.deliver_data(s, i, F, A),
