@@ -13,11 +13,11 @@ help: ## Show every target with what it does
 
 .PHONY: test test-rust host-packages lint
 
-test: host-packages test-rust test-hsa test-toolchain module module-sid netlink-check verify test-qemu ## Everything: Rust tests, models, proof, both modules, scenarios on real kernels
+test: host-packages test-rust check-panics test-hsa test-toolchain module module-sid netlink-check verify test-qemu ## Everything: Rust tests, no panic in the core, models, proof, both modules, scenarios on real kernels
 	@echo "Everything passed."
 
 host-packages:
-	@need=; for p in spin gcc python3-venv; do dpkg -s $$p >/dev/null 2>&1 || need+=" $$p"; done; \
+	@need=; for p in spin gcc binutils python3-venv; do dpkg -s $$p >/dev/null 2>&1 || need+=" $$p"; done; \
 	if [ -n "$$need" ]; then echo "installing$$need"; \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $$need; } >/dev/null; fi
 

@@ -31,10 +31,10 @@ def compare(row, events):
     """Problems of a fresh trace: too long, or not the one that is kept."""
     if row.trace is None:
         return []
-    problems = []
     counted = [event for event in events if not event.startswith(("violated", "--"))]
     if len(counted) > row.trace[1]:
-        problems.append(f"the trace has {len(counted)} events, at most {row.trace[1]} are wanted")
+        return [f"the trace has {len(counted)} events, at most {row.trace[1]} are wanted"]
+    problems = []
     path = FOLDER / f"{row.name}.txt"
     text = f"# {row.sentence}\n# {row.command()}\n" + "".join(f"{event}\n" for event in events)
     if rewrite:
