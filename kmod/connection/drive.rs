@@ -87,12 +87,20 @@ impl Connection {
         if state.endpoint != Endpoint::Adopted || wanted == state.applied {
             return;
         }
+        let known = flow.endpoint().known();
+        if let (Some(known), Some(old)) = (&known, &state.applied) {
+            state.paths.remember(now(), &old.path, known.learnt);
+        }
         match (&wanted, &state.applied) {
             (Some(to), old) => {
                 let same = old.is_some_and(|old| {
                     old.path.local == to.path.local && old.path.remote == to.path.remote
                 });
-                flow.endpoint().set_path(self.net.raw, to, !same);
+                let start = known.filter(|_| !same).map(|known| {
+                    let window = known.learnt.window;
+                    state.paths.start(now(), &to.path, window, known.agreed)
+                });
+                flow.endpoint().set_path(self.net.raw, to, start.as_ref());
             }
             (None, Some(old)) => flow.endpoint().suspend(&old.path),
             (None, None) => {}

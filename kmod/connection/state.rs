@@ -15,6 +15,7 @@ use crate::{
         address::LocalAddress,
         connection::{Connection as Core, DataPath},
         event::FlowIndex,
+        learnt::PathMemory,
         settings::MAX_FLOWS,
         time::Instant,
     },
@@ -52,6 +53,8 @@ pub(crate) struct State {
     pub(super) tail: Option<Tail>,
     /// Where TCP sends.
     pub(super) applied: Option<DataPath>,
+    /// What it has learnt of the paths that it has left.
+    pub(super) paths: PathMemory,
     /// What TCP had sent when it began to send there, in packets and bytes.
     pub(super) sent_before: (u64, u64),
     /// When an endpoint without user is looked after again.
@@ -105,6 +108,7 @@ impl State {
             listener: None,
             tail: None,
             applied: None,
+            paths: PathMemory::EMPTY,
             sent_before: (0, 0),
             look_at: None,
             half_open: false,

@@ -292,31 +292,6 @@ impl Endpoint {
         }
     }
 
-    /// Sends data along another path from now on. `fresh`: its addresses are not
-    /// those of the path before.
-    /// Only while the endpoint is adopted.
-    pub(crate) fn set_path(&self, net: NetRef, to: &DataPath, fresh: bool) {
-        if self.datagrams {
-            return self.set_datagram_path(net, to);
-        }
-        let path = routed(net, &to.path, to.receiver);
-        // SAFETY: adopted, so there is an inner socket.
-        unsafe { sys::shim_tcp_set_path(self.as_ptr(), &path, fresh) };
-    }
-
-    /// Sends nothing until [`Endpoint::set_path`]. Only while the endpoint is adopted.
-    pub(crate) fn suspend(&self, path: &Path) {
-        if self.datagrams {
-            return self.suspend_datagrams(path);
-        }
-        let path = sys::shim_path {
-            usable: 0,
-            ..shim_path(path)
-        };
-        // SAFETY: adopted, so there is an inner socket.
-        unsafe { sys::shim_tcp_set_path(self.as_ptr(), &path, false) };
-    }
-
     /// Wakes and reports to `outer` from now on; it forwards calls to the endpoint.
     pub(crate) fn attach(&self, outer: &Outer) {
         // SAFETY: adopted, and `outer` is alive until `detach()`.
@@ -502,28 +477,6 @@ impl Endpoint {
             sys::shim_rx_take_stray(self.as_ptr(), &mut origin, &mut receiver, &mut len)
         };
         any.then(|| (rx_info(&origin), receiver, len as usize))
-    }
-
-    /// Tries smaller packets; their size with the IP header, or `None` if there are none smaller.
-    /// Only while the endpoint is adopted.
-    pub(crate) fn shrink(&self) -> Option<u32> {
-        if self.datagrams {
-            // Whoever sends datagrams chooses their size.
-            return None;
-        }
-        // SAFETY: adopted, so there is an inner socket.
-        match unsafe { sys::shim_path_shrink(self.as_ptr()) } {
-            0 => None,
-            mtu => Some(mtu),
-        }
-    }
-
-    /// Has TCP look for a larger packet size, if it was lowered. Only while the endpoint is adopted.
-    pub(crate) fn raise(&self) {
-        if !self.datagrams {
-            // SAFETY: adopted, so there is an inner socket.
-            unsafe { sys::shim_path_raise(self.as_ptr()) };
-        }
     }
 
     /// Counters of the flow; and of TCP while `adopted`.

@@ -11,6 +11,7 @@ pub(crate) mod errno;
 pub(crate) mod genl;
 pub(crate) mod net;
 pub(crate) mod outer;
+mod path_state;
 pub(crate) mod rcu_table;
 pub(crate) mod registration;
 pub(crate) mod skb;

@@ -24,17 +24,6 @@
  */
 #define SHIM_NOWHERE 0x7ffffff0
 
-#define SHIM_STATES 4
-
-/* path_state.c: what TCP had learnt of a path when the flow left it. */
-struct shim_path_state {
-	u8 local[16];
-	u8 remote[16];
-	unsigned long left; /* 0: nothing */
-	u32 cwnd, ssthresh, srtt_us, mdev_us, mdev_max_us, rttvar_us;
-	u16 mss_clamp;
-};
-
 /* The part of a flow that packets touch. Path: under the inner socket's lock. */
 struct shim_flow {
 	struct inet_connection_sock_af_ops ops;
@@ -72,8 +61,6 @@ struct shim_flow {
 	u64 stray_receiver;
 	u32 stray_len;
 	unsigned long stray_at;
-	/* path_state.c; under the inner socket's lock. */
-	struct shim_path_state states[SHIM_STATES];
 	u16 mss_clamp; /* as the ends agreed */
 	/* bundle.c: the bundle that the endpoint is a member of, and what its calls were before. */
 	void *bundle;
@@ -153,8 +140,7 @@ int shim_udp_rcv(struct sock *sk, struct sk_buff *skb);
 struct sk_buff *shim_udp_gro_receive(struct sock *sk, struct list_head *head, struct sk_buff *skb);
 int shim_udp_gro_complete(struct sock *sk, struct sk_buff *skb, int offset);
 void shim_tcp_resend(struct sock *sk);
-void shim_path_remember(struct sock *sk, struct shim_flow *flow);
-void shim_path_recall(struct sock *sk, struct shim_flow *flow);
+void shim_path_begin(struct sock *sk, struct shim_flow *flow, const struct shim_start *start);
 u32 shim_path_mtu(const struct sock *sk, const struct shim_flow *flow);
 void shim_watch_begin(struct shim_flow *flow);
 void shim_watch_sent(struct sock *sk, struct shim_flow *flow);

@@ -7,14 +7,6 @@
 
 #include "internal.h"
 
-/* How long what was learnt of a path is believed after the flow has left it. */
-#define SHIM_STATE_LIFE (60 * HZ)
-
-static bool shim_is_state_of(const struct shim_path_state *state, const struct shim_path *path)
-{
-	return state->left && !memcmp(state->local, path->local, 16) && !memcmp(state->remote, path->remote, 16);
-}
-
 /* The segment size that the path has shown to carry, with plain headers; no less than TCP's clamp if it has always. */
 static u16 shim_path_clamp(const struct sock *sk, const struct shim_flow *flow)
 {
@@ -44,38 +36,23 @@ u32 shim_path_mtu(const struct sock *sk, const struct shim_flow *flow)
 		     shim_path_clamp(sk, flow) + sizeof(struct iphdr) + sizeof(struct tcphdr));
 }
 
-/* The flow leaves its path. Called with the socket locked. */
-void shim_path_remember(struct sock *sk, struct shim_flow *flow)
+/* What TCP knows of the path in use. */
+void shim_path_learnt(struct shim_flow *flow, struct shim_learnt *learnt)
 {
+	struct sock *sk = flow->inner->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
-	struct shim_path_state *state = NULL;
-	int i;
 
-	if (!flow->path.usable || !tp->srtt_us)
-		return;
-	for (i = 0; i < SHIM_STATES; i++) {
-		struct shim_path_state *s = &flow->states[i];
-
-		if (shim_is_state_of(s, &flow->path)) {
-			state = s;
-			break;
-		}
-		if (!state || !s->left || (state->left && time_before(s->left, state->left)))
-			state = s;
-	}
-	memcpy(state->local, flow->path.local, 16);
-	memcpy(state->remote, flow->path.remote, 16);
-	state->left = jiffies ?: 1;
-	state->cwnd = tcp_snd_cwnd(tp);
-	/* While losses are repaired, the window is smaller than what the path is held to carry. */
-	if (inet_csk(sk)->icsk_ca_state >= TCP_CA_CWR && tp->snd_ssthresh < TCP_INFINITE_SSTHRESH)
-		state->cwnd = max(state->cwnd, tp->snd_ssthresh);
-	state->ssthresh = tp->snd_ssthresh;
-	state->srtt_us = tp->srtt_us;
-	state->mdev_us = tp->mdev_us;
-	state->mdev_max_us = tp->mdev_max_us;
-	state->rttvar_us = tp->rttvar_us;
-	state->mss_clamp = shim_path_clamp(sk, flow);
+	lock_sock(sk);
+	learnt->cwnd = tcp_snd_cwnd(tp);
+	learnt->ssthresh = tp->snd_ssthresh;
+	learnt->srtt_us = tp->srtt_us;
+	learnt->mdev_us = tp->mdev_us;
+	learnt->mdev_max_us = tp->mdev_max_us;
+	learnt->rttvar_us = tp->rttvar_us;
+	learnt->segment = shim_path_clamp(sk, flow);
+	learnt->agreed = flow->mss_clamp;
+	learnt->repairing = inet_csk(sk)->icsk_ca_state >= TCP_CA_CWR;
+	release_sock(sk);
 }
 
 /* What is under way counts as lost with the old path, but for what the peer is known to have. */
@@ -101,47 +78,29 @@ static void shim_path_lose(struct sock *sk)
 	tp->retransmit_skb_hint = NULL;
 }
 
-/*
- * The flow is on its path anew: what was learnt of it within a minute holds
- * again, and otherwise nothing is known. Called with the socket locked.
- */
-void shim_path_recall(struct sock *sk, struct shim_flow *flow)
+/* Begins a path with what is known of it. Called with the socket locked. */
+void shim_path_begin(struct sock *sk, struct shim_flow *flow, const struct shim_start *start)
 {
-	const struct shim_path_state *state = NULL;
+	const struct shim_learnt *learnt = &start->learnt;
 	struct tcp_sock *tp = tcp_sk(sk);
-	int i;
 
-	for (i = 0; i < SHIM_STATES; i++)
-		if (shim_is_state_of(&flow->states[i], &flow->path) &&
-		    time_before(jiffies, flow->states[i].left + SHIM_STATE_LIFE))
-			state = &flow->states[i];
 	shim_path_end_search(sk, flow);
 	minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U);
-	if (state) {
-		tcp_snd_cwnd_set(tp, state->cwnd);
-		tp->snd_ssthresh = state->ssthresh;
-		tp->srtt_us = state->srtt_us;
-		tp->mdev_us = state->mdev_us;
-		tp->mdev_max_us = state->mdev_max_us;
-		tp->rttvar_us = state->rttvar_us;
-		tp->rx_opt.mss_clamp = state->mss_clamp;
-		if (state->mss_clamp < flow->mss_clamp)
-			flow->lowered = jiffies ?: 1;
-	} else {
-		tcp_snd_cwnd_set(tp, min_t(u32, tcp_snd_cwnd(tp), TCP_INIT_CWND));
-		tp->snd_ssthresh = TCP_INFINITE_SSTHRESH;
-		tp->srtt_us = 0;
-		tp->mdev_us = jiffies_to_usecs(TCP_TIMEOUT_INIT);
-		tp->rx_opt.mss_clamp = flow->mss_clamp;
-	}
+	tcp_snd_cwnd_set(tp, learnt->cwnd);
+	tp->snd_ssthresh = learnt->ssthresh;
+	tp->srtt_us = learnt->srtt_us;
+	tp->mdev_us = learnt->mdev_us;
+	tp->mdev_max_us = learnt->mdev_max_us;
+	tp->rttvar_us = learnt->rttvar_us;
+	tp->rx_opt.mss_clamp = learnt->segment;
+	flow->lowered = start->lowered ? (jiffies ?: 1) : 0;
 	flow->restart_cwnd = 0;
 	if (!tp->packets_out)
 		return;
 	/* The window of the new path is not to pay for it: as if that loss had been answered already. */
 	shim_path_lose(sk);
-	flow->restart_cwnd = state ? max(state->cwnd, 2U) : TCP_INIT_CWND;
-	if (state)
-		tp->snd_ssthresh = min(max(state->cwnd, 2U), state->ssthresh);
+	flow->restart_cwnd = start->again_cwnd;
+	tp->snd_ssthresh = start->again_ssthresh;
 	tp->high_seq = tp->snd_nxt;
 	tp->undo_marker = 0;
 	tp->frto = 0;
@@ -149,70 +108,65 @@ void shim_path_recall(struct sock *sk, struct shim_flow *flow)
 	inet_csk(sk)->icsk_retransmits = 1;
 }
 
-/*
- * Small packets pass and large ones do not, and nobody says so: tries the next
- * smaller size. Returns the new path MTU, or 0 if there is none smaller.
- */
-u32 shim_path_shrink(struct shim_flow *flow)
+/* Packet sizes, as TCP and the route know them. */
+void shim_path_sizes(struct shim_flow *flow, struct shim_sizes *sizes)
 {
-	static const u16 sizes[] = { 1400, IPV6_MIN_MTU, 576 };
+	struct sock *sk = flow->inner->sk;
+	const struct dst_entry *dst;
+
+	lock_sock(sk);
+	dst = __sk_dst_get(sk);
+	sizes->packet = inet_csk(sk)->icsk_pmtu_cookie;
+	sizes->segment = shim_path_clamp(sk, flow);
+	sizes->agreed = flow->mss_clamp;
+	sizes->route = dst && flow->path.usable && sk->sk_state != TCP_CLOSE ? dst_mtu(dst) : 0;
+	sizes->v6 = flow->path.v6;
+	release_sock(sk);
+}
+
+/* Ends the search for a larger size. Limits segments to @segment bytes and sends again at once, unless it is 0. */
+void shim_path_limit(struct shim_flow *flow, u16 segment)
+{
 	struct sock *sk = flow->inner->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
-	u32 mtu = 0;
-	int i;
 
 	lock_sock(sk);
 	shim_path_end_search(sk, flow);
-	for (i = 0; i < ARRAY_SIZE(sizes) && !mtu; i++) {
-		u16 clamp = sizes[i] - sizeof(struct iphdr) - sizeof(struct tcphdr);
-
-		if (flow->path.v6 && sizes[i] < IPV6_MIN_MTU)
-			break;
-		/* The clamp counts plain headers; TCP takes what the flow adds off behind it. */
-		if (clamp < tp->rx_opt.mss_clamp && sizes[i] < inet_csk(sk)->icsk_pmtu_cookie) {
-			tp->rx_opt.mss_clamp = clamp;
-			mtu = sizes[i];
-		}
-	}
+	if (segment)
+		tp->rx_opt.mss_clamp = segment;
 	if (tp->rx_opt.mss_clamp < flow->mss_clamp)
 		flow->lowered = jiffies ?: 1;
-	if (mtu && flow->path.usable && sk->sk_state != TCP_CLOSE) {
+	if (segment && flow->path.usable && sk->sk_state != TCP_CLOSE) {
 		inet_csk(sk)->icsk_pmtu_cookie = 0; /* the next segment is measured anew */
 		shim_tcp_resend(sk);
 	}
 	release_sock(sk);
-	return mtu;
 }
 
 /*
- * Lets TCP search for a larger size on a path whose size was lowered: with single
+ * Lets TCP search for a larger size between two, in bytes with plain headers: with single
  * segments, whose loss costs one retransmission and nothing of the window (RFC 4821).
  */
-void shim_path_raise(struct shim_flow *flow)
+void shim_path_search(struct shim_flow *flow, u32 low, u32 high)
 {
 	struct sock *sk = flow->inner->sk;
 	struct inet_connection_sock *icsk = inet_csk(sk);
-	struct tcp_sock *tp = tcp_sk(sk);
-	const struct dst_entry *dst;
-	u32 low, high;
 
 	lock_sock(sk);
-	dst = __sk_dst_get(sk);
-	if (!flow->lowered || !dst || !flow->path.usable || sk->sk_state == TCP_CLOSE)
-		goto out;
-	flow->lowered = 0;
-	low = tp->rx_opt.mss_clamp + sizeof(struct iphdr) + sizeof(struct tcphdr);
-	high = min_t(u32, dst_mtu(dst), flow->mss_clamp + sizeof(struct iphdr) + sizeof(struct tcphdr));
-	if (low >= high)
-		goto out;
 	icsk->icsk_mtup.search_low = low;
 	icsk->icsk_mtup.search_high = high;
 	icsk->icsk_mtup.probe_size = 0;
 	icsk->icsk_mtup.probe_timestamp = tcp_jiffies32;
 	icsk->icsk_mtup.enabled = 1;
 	icsk->icsk_pmtu_cookie = 0; /* the next segment is measured anew */
-	tp->rx_opt.mss_clamp = high - sizeof(struct iphdr) - sizeof(struct tcphdr);
+	tcp_sk(sk)->rx_opt.mss_clamp = high - sizeof(struct iphdr) - sizeof(struct tcphdr);
 	flow->searching = true;
-out:
+	flow->lowered = 0;
 	release_sock(sk);
+}
+
+/* Gives the search up until the path changes. */
+void shim_path_settle(struct shim_flow *flow)
+{
+	WRITE_ONCE(flow->lowered, 0);
 }

@@ -101,6 +101,32 @@ struct shim_flow_stats {
 	u8 pad[3];
 };
 
+/* What TCP has learnt of a path, in its own units. */
+struct shim_learnt {
+	u32 cwnd, ssthresh, srtt_us, mdev_us, mdev_max_us, rttvar_us;
+	u16 segment; /* with plain headers */
+	u16 agreed;  /* by the ends */
+	bool repairing;
+	u8 pad[3];
+};
+
+/* What TCP begins a path with. */
+struct shim_start {
+	struct shim_learnt learnt;
+	u32 again_cwnd, again_ssthresh; /* if anything is under way, which is sent again */
+	bool lowered;			/* the segment is smaller than agreed */
+	u8 pad[3];
+};
+
+/* Packet sizes of a path. Segments: with plain headers. */
+struct shim_sizes {
+	u32 packet; /* with all headers; 0: not measured */
+	u32 route;  /* what it carries; 0: not known */
+	u16 segment, agreed;
+	bool v6;
+	u8 pad[3];
+};
+
 /* How TCP gets on with what it has sent. */
 struct shim_watch {
 	u64 rx_packets;
@@ -214,7 +240,7 @@ void shim_tcp_inherit(struct socket *inner, struct socket *from);
 void shim_tcp_offer(struct socket *inner, u32 mtu, bool connects, struct shim_transport *offer);
 int shim_tcp_adopt(struct shim_flow *flow, struct socket *inner, u64 remote_id, const struct shim_path *path,
 		   const struct shim_transport *local, const struct shim_transport *remote);
-void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, bool fresh);
+void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, const struct shim_start *start);
 void shim_tcp_detach_user(struct shim_flow *flow);
 void shim_tcp_attach_user(struct shim_flow *flow, struct sock *outer);
 void shim_tcp_shutdown(struct shim_flow *flow);
@@ -232,8 +258,13 @@ void shim_tcp_drop(struct socket *inner);
 void shim_watch_look(struct shim_flow *flow, struct shim_watch *watch);
 void shim_watch_end(struct shim_flow *flow);
 void shim_watch_resend(struct shim_flow *flow);
-u32 shim_path_shrink(struct shim_flow *flow);
-void shim_path_raise(struct shim_flow *flow);
+
+/* ---- path_state.c: what TCP has learnt of a path ---- */
+void shim_path_learnt(struct shim_flow *flow, struct shim_learnt *learnt);
+void shim_path_sizes(struct shim_flow *flow, struct shim_sizes *sizes);
+void shim_path_limit(struct shim_flow *flow, u16 segment);
+void shim_path_search(struct shim_flow *flow, u32 low, u32 high);
+void shim_path_settle(struct shim_flow *flow);
 
 /* ---- datagram.c: flows that carry datagrams, and their sockets ---- */
 struct socket *shim_dgram_new(struct net *net, struct socket *sock);

@@ -324,15 +324,14 @@ void shim_tcp_resend(struct sock *sk)
 	}
 }
 
-/* Moves the endpoint to @path. @fresh: it is another one, not the same by another port. */
-void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, bool fresh)
+/* Moves the endpoint to @path. @start: what it begins with; NULL: it is the same one by another port, or none. */
+void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, const struct shim_start *start)
 {
 	struct sock *sk = flow->inner->sk;
 	struct inet_connection_sock *icsk = inet_csk(sk);
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	lock_sock(sk);
-	shim_path_remember(sk, flow);
 	flow->path = *path;
 	if (!path->usable || sk->sk_state == TCP_CLOSE)
 		goto out;
@@ -343,8 +342,8 @@ void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, boo
 	if (shim_tx_route(sk, flow))
 		goto out; /* the next transmission tries again */
 	icsk->icsk_pmtu_cookie = 0; /* the next segment takes the new path's MTU */
-	if (fresh)
-		shim_path_recall(sk, flow);
+	if (start)
+		shim_path_begin(sk, flow, start);
 	shim_tcp_resend(sk);
 	if ((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT))
 		__tcp_send_ack(sk, tp->rcv_nxt, 0); /* shows the peer where we are now */

@@ -30,6 +30,7 @@ pub mod candidate;
 pub mod connection;
 pub mod cookie;
 pub mod flow;
+pub mod learnt;
 pub mod limit;
 pub mod queue;
 pub mod reset;
