@@ -60,7 +60,10 @@ fn while_losses_are_repaired_the_threshold_is_what_the_path_carries() {
         ..repairing
     };
     memory.remember(Instant(2), &path(1), unlimited);
-    assert_eq!(memory.start(Instant(3), &path(1), 9, AGREED).learnt.window, 4);
+    assert_eq!(
+        memory.start(Instant(3), &path(1), 9, AGREED).learnt.window,
+        4
+    );
 }
 
 #[test]
@@ -87,7 +90,10 @@ fn what_was_not_measured_is_not_remembered() {
         ..learnt(1)
     };
     memory.remember(Instant(1), &path(1), nothing);
-    assert_eq!(memory.start(Instant(2), &path(1), 9, AGREED).learnt, learnt(50));
+    assert_eq!(
+        memory.start(Instant(2), &path(1), 9, AGREED).learnt,
+        learnt(50)
+    );
 }
 
 #[test]
