@@ -13,7 +13,7 @@ help: ## Show every target with what it does
 
 .PHONY: test test-rust host-packages lint
 
-test: host-packages test-rust check-panics test-hsa test-toolchain module module-sid netlink-check verify test-qemu ## Everything: Rust tests, no panic in the core, models, proof, both modules, scenarios on real kernels
+test: host-packages test-rust check-panics test-hsa test-toolchain module module-sid lint-module netlink-check verify test-qemu ## Everything: Rust tests, no panic in the core, models, proof, both modules, scenarios on real kernels
 	@echo "Everything passed."
 
 host-packages:

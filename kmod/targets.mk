@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 # The kernels to build for, and the module for each of them.
 
-.PHONY: toolchain kernel-trixie kernel-sid kernels module module-sid test-toolchain
+.PHONY: toolchain kernel-trixie kernel-sid kernels module module-sid lint-module test-toolchain
 
 toolchain: kernel-trixie kernel-sid ## Prepare both stock Debian kernels for building (4 minutes each, cached)
 
@@ -25,6 +25,9 @@ endif
 
 module-sid: kernel-sid ## Build eccp.ko for Debian sid's kernel
 	@kmod/toolchain/build sid
+
+lint-module: kernel-trixie ## clippy for the module with the kernel's settings, warnings are errors
+	@kmod/toolchain/build trixie CLIPPY=1 KRUSTFLAGS=-Dwarnings MO=/mnt/project/target/kmod/trixie-lint >/dev/null
 
 test-toolchain: ## Test the preflight and the preparation stages
 	@kmod/toolchain/test

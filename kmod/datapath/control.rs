@@ -104,8 +104,8 @@ fn join_bundle(
 
 fn refuse(net: &Net, rx: &RxInfo, packet: &Packet<'_>) {
     let mut out = [0; MAX_CONTROL];
-    let mut host = crate::kernel_objects::crypto::KernelHost::new();
-    if let Some(len) = respond::refuse(&mut host, packet, Reason::NoService, &mut out) {
+    let host = crate::kernel_objects::crypto::KernelHost::new();
+    if let Some(len) = respond::refuse(&host, packet, Reason::NoService, &mut out) {
         send(net, rx, out.get(..len).unwrap_or(&[]));
     }
 }

@@ -233,10 +233,9 @@ unsafe extern "C" fn eccp_rust_addresses_changed(sn: *mut sys::shim_net) {
 /// # Safety
 /// `sk` is a valid socket of this module's family.
 unsafe fn outer(sk: *mut sys::sock) -> Result<Outer> {
+    let sk = NonNull::new(sk).ok_or(EINVAL)?;
     // SAFETY: by contract.
-    NonNull::new(sk)
-        .map(|sk| unsafe { Outer::share(sk) })
-        .ok_or(EINVAL)
+    Ok(unsafe { Outer::share(sk) })
 }
 
 /// Calls `f` with the socket of a system call and what Rust keeps for it.

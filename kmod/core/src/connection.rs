@@ -134,8 +134,8 @@ impl Connection {
         command: Command,
         index: FlowIndex,
     ) -> Result<(), Refused> {
-        let open = |flow: &&Flow| flow.phase == Phase::Open && flow.index != index;
-        let last = self.flows.iter().find(open).is_none();
+        let open = |flow: &Flow| flow.phase == Phase::Open && flow.index != index;
+        let last = !self.flows.iter().any(open);
         if matches!(command, Command::Prefer { .. }) {
             return self.prefer_flow(host, index);
         }

@@ -36,7 +36,7 @@ impl Record {
 
     /// The header as it is sent.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
+    pub fn to_bytes(self) -> [u8; HEADER_LEN] {
         let mut out = [0; HEADER_LEN];
         let flags = if self.fin { FLAG_FIN } else { 0 };
         let bytes = (self.dsn.to_be_bytes().into_iter())

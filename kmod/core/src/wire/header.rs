@@ -145,7 +145,7 @@ impl Header {
 
     /// The 12 bytes of this header.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; COMMON_LEN] {
+    pub fn to_bytes(self) -> [u8; COMMON_LEN] {
         let [a, b, c, d, e, f, g, h] = self.receiver.to_be_bytes();
         let version_type = (VERSION << 4) | self.kind as u8;
         let words = u8::try_from(self.len >> 2).unwrap_or(u8::MAX);
