@@ -14,8 +14,8 @@ INTRO = """\
 # Results of the models
 
 Written by `spin-models/check --write`, one tier at a time. Every row is checked against `expected.tsv`: the
-verdict, and for what passes the exact number of states of a complete search. Rows that fail on purpose
-(mutants, witnesses, other protocols) show how they fail; their counts are those of the search up to there.
+verdict and the exact number of states, which for what passes is that of a complete search. Rows that fail on
+purpose (mutants, witnesses, other protocols) show how they fail; their counts are those of the search up to there.
 A row of `expected.tsv` without a line here has not been run on the machine that is named.
 """
 

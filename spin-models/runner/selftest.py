@@ -12,10 +12,12 @@ WRONG = (
     ("a wrong number of states", replace(RIGHT, states="692"), "693 states, expected 692"),
     ("a search depth that is too small", replace(RIGHT, pan="-m10"), "the search depth is too small"),
     ("an error where none may be", replace(RIGHT, spin=""), "error: assertion violated"),
-    ("a mutant that survives", replace(RIGHT, verdict="assertion violated", states=""), "a counterexample was expected"),
-    ("a mutant that fails otherwise", replace(RIGHT, spin="", verdict="acceptance cycle", states=""), "fails in another way"),
-    ("a trace that is too long", replace(RIGHT, name="hip-retransmit", spin="", verdict="assertion violated", states="",
+    ("a mutant that survives", replace(RIGHT, verdict="assertion violated"), "a counterexample was expected"),
+    ("a mutant that fails otherwise", replace(RIGHT, spin="", verdict="acceptance cycle"), "fails in another way"),
+    ("a trace that is too long", replace(RIGHT, name="hip-retransmit", spin="", verdict="assertion violated",
                                          extra="trace 40/2"), "at most 2 are wanted"),
+    ("a counterexample after another search", replace(RIGHT, spin="", verdict="assertion violated", states="1"),
+     "states, expected 1"),
     ("a model that does not compile", replace(RIGHT, spin="-DSTEP=nonsense"), "hip.pml"),
     ("a formula that is not checked", replace(FORMULA, compiler="-DSAFETY", pan="-m1000"), "not checked without -a"),
 )
@@ -24,6 +26,7 @@ UNREADABLE = (
     ("a formula with -DSAFETY", replace(FORMULA, compiler="-DSAFETY")),
     ("an approximate search", replace(RIGHT, compiler="-DSAFETY -DBITSTATE")),
     ("a pass without a number of states", replace(RIGHT, states="")),
+    ("a mutant without a number of states", replace(RIGHT, verdict="assertion violated", states="")),
     ("a formula that no row refutes", replace(FORMULA, states="1")),
     ("an unknown tier", replace(RIGHT, tier="weekly")),
 )
