@@ -14,21 +14,23 @@ use super::wire::{PacketType, Reason, TOKEN_LEN};
 const MAX_RSTS: u8 = 4;
 
 impl Flow {
-    /// The transport is done. A flow that never carried data is given up at once.
+    /// The transport is done. What nobody can have used yet is given up at once; a flow that was
+    /// added drains as soon as the peer may have our SYN-ACK and use it (R20).
     pub(super) fn close(
         &mut self,
         shared: &mut Shared,
         host: &mut dyn Host,
     ) -> Result<(), Refused> {
         match self.phase {
-            Phase::Open => {
+            Phase::SynRcvd if self.added.is_none() => self.abort(shared, host, Reason::Aborted),
+            Phase::Open | Phase::SynRcvd => {
                 self.phase = Phase::Draining;
                 self.drain_until = Some(host.now().after(shared.settings.draining));
                 self.prefer_at = None;
                 self.ping.retry.stop();
                 Ok(())
             }
-            Phase::SynSent | Phase::SynRcvd => self.abort(shared, host, Reason::Aborted),
+            Phase::SynSent => self.abort(shared, host, Reason::Aborted),
             Phase::Draining | Phase::Aborted => Err(Refused::Closing),
             Phase::Free | Phase::Closed => Err(Refused::NoSuchFlow),
         }

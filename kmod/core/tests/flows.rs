@@ -328,6 +328,29 @@ fn a_flow_is_removed_at_both_ends_while_the_connection_lives() {
 }
 
 #[test]
+fn r20_a_half_open_flow_drains_when_the_transport_is_done() {
+    let mut pair = two_homes(settings());
+    pair.add(CLIENT, from(addr(CLIENT, 2))).unwrap();
+    let syn = pair.only(CLIENT, Syn);
+    pair.give(SERVER, &syn).unwrap();
+    let answer = pair.only(SERVER, SynAck);
+    pair.give(CLIENT, &answer).unwrap();
+    let late = pair.only(CLIENT, Ack);
+    for flow in [FLOW, SECOND] {
+        pair.command(SERVER, Command::Close { flow }).unwrap();
+    }
+    pair.give(SERVER, &late).unwrap();
+    pair.settle();
+    let healthy = pair.events(CLIENT);
+    assert!(closed(&healthy).is_empty(), "{healthy:?}");
+    assert_eq!(pair.state_of(CLIENT, SECOND), FlowState::Established);
+    pair.advance(Settings::DEFAULT.draining);
+    let ends = closed(&pair.events(SERVER));
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    assert!(ends.iter().all(|(_, why)| *why == CloseReason::Drained));
+}
+
+#[test]
 fn the_flow_that_carries_data_may_be_removed() {
     let mut pair = Pair::with_two_flows(settings());
     pair.command(SERVER, Command::Remove { flow: FLOW })
