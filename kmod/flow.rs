@@ -41,6 +41,8 @@ const STREAM: u64 = 8;
 pub(crate) struct Flow {
     /// The local flow ID: the table's key.
     pub(crate) id: u64,
+    /// Whether the peer calls the flow by this ID now; it is shown under that one alone.
+    in_use: Atomic<bool>,
     /// Position in the connection.
     pub(crate) index: FlowIndex,
     /// The connection; it holds the flow too, until it is finished.
@@ -68,6 +70,8 @@ enum Side {
     Own(Endpoint),
     /// The others lead to that one's: whatever comes along them reaches the same TCP endpoint.
     Of(Arc<Flow>),
+    /// The same flow under an ID that it has got since.
+    Named(Arc<Flow>),
 }
 
 impl Flow {
@@ -88,6 +92,14 @@ impl Flow {
         Self::build(id, index, &first.connection, Side::Of(first.clone()))
     }
 
+    /// Another entry for the flow `named`, in no table yet. Errors: no memory.
+    pub(crate) fn named(id: u64, named: &Arc<Self>) -> Result<Arc<Self>> {
+        let side = Side::Named(named.clone());
+        let flow = Self::build(id, named.index, &named.connection, side)?;
+        flow.set_in_use(false);
+        Ok(flow)
+    }
+
     fn build(
         id: u64,
         index: FlowIndex,
@@ -97,6 +109,7 @@ impl Flow {
         let flow = Arc::new(
             Self {
                 id,
+                in_use: Atomic::new(true),
                 index,
                 connection: connection.clone(),
                 side,
@@ -154,7 +167,16 @@ impl Flow {
         (streamed && new == 0, new > 0)
     }
 
-    /// Takes the flow out of the table.
+    /// Whether the peer calls the flow by the ID of this entry.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.in_use.load(Relaxed)
+    }
+
+    pub(crate) fn set_in_use(&self, in_use: bool) {
+        self.in_use.store(in_use, Relaxed);
+    }
+
+    /// Takes the flow out of the table; nothing if it is not in it.
     pub(crate) fn leave(&self) {
         if let Some(removed) = crate::flows().remove(self) {
             Removed::free_later(removed, |flow| &flow.free);
@@ -165,7 +187,7 @@ impl Flow {
     pub(crate) fn endpoint(&self) -> &Endpoint {
         match &self.side {
             Side::Own(endpoint) => endpoint,
-            Side::Of(first) => first.endpoint(),
+            Side::Of(first) | Side::Named(first) => first.endpoint(),
         }
     }
 
@@ -174,14 +196,19 @@ impl Flow {
         match &self.side {
             Side::Own(_) => self,
             Side::Of(first) => first,
+            Side::Named(flow) => flow.first(),
         }
     }
 
     /// Counts what came along a flow without an endpoint of its own.
     pub(crate) fn count_received(&self, packets: u32, bytes: usize) {
-        if matches!(self.side, Side::Of(_)) {
-            self.rx_packets.add(u64::from(packets), Relaxed);
-            self.rx_bytes.add(bytes as u64, Relaxed);
+        match &self.side {
+            Side::Own(_) => {}
+            Side::Of(_) => {
+                self.rx_packets.add(u64::from(packets), Relaxed);
+                self.rx_bytes.add(bytes as u64, Relaxed);
+            }
+            Side::Named(flow) => flow.count_received(packets, bytes),
         }
     }
 

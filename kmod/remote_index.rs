@@ -70,14 +70,15 @@ impl RemoteIndex {
             .rotate_right(32)
     }
 
-    /// Adds the peer's ID of a flow. Without memory for it, path MTU errors are not believed.
-    pub(crate) fn add(&self, net: NetRef, remote_id: u64, flow: &Flow) {
+    /// Adds the peer's ID of a flow that answers to `local_id`. Without memory for it, path MTU
+    /// errors are not believed.
+    pub(crate) fn add_as(&self, net: NetRef, remote_id: u64, flow: &Flow, local_id: u64) {
         let entry = Work::new().and_then(|free| {
             let entry = Arc::new(
                 Remote {
                     key: self.key(remote_id),
                     net,
-                    flow: flow.id,
+                    flow: local_id,
                     link: Link::new(),
                     free,
                 },
@@ -91,6 +92,11 @@ impl RemoteIndex {
                 flow.set_remote(remote_id);
             }
         }
+    }
+
+    /// As [`RemoteIndex::add_as`], for a flow with its first ID.
+    pub(crate) fn add(&self, net: NetRef, remote_id: u64, flow: &Flow) {
+        self.add_as(net, remote_id, flow, flow.id);
     }
 
     /// Takes the peer's ID of a flow out again.

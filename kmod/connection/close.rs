@@ -255,6 +255,7 @@ impl Connection {
     fn leave_table(&self, state: &mut State) {
         let opened = state.endpoint != Endpoint::Waiting;
         for slot in &mut state.slots {
+            slot.names.leave();
             let Some(flow) = core::mem::take(&mut slot.flow) else {
                 continue;
             };

@@ -87,6 +87,13 @@ impl Connection {
         if state.endpoint != Endpoint::Adopted || wanted == state.applied {
             return;
         }
+        if let (Some(to), Some(old)) = (&wanted, &state.applied) {
+            let receiver = to.receiver;
+            if (DataPath { receiver, ..*old }) == *to {
+                flow.endpoint().set_receiver(receiver);
+                return state.note_applied(wanted);
+            }
+        }
         let known = flow.endpoint().known();
         if let (Some(known), Some(old)) = (&known, &state.applied) {
             state.paths.remember(now(), &old.path, known.learnt);
@@ -212,6 +219,8 @@ impl Connection {
                 let why = state.asked.unwrap_or(notify::reason::of_carrier(why));
                 self.tell(state, Report::FlowActive, flow, why);
             }
+            Event::Renamed { flow, old, .. } => self.renamed(state, flow, old),
+            Event::PeerRenamed { flow, old, .. } => self.peer_renamed(state, flow, old),
             Event::Closed { flow, reason } => match state.core.is_closed() {
                 true => self.finish(state, reason),
                 false => self.flow_closed(state, flow, reason),

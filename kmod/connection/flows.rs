@@ -133,13 +133,14 @@ impl Connection {
                 .core
                 .flow(index)
                 .filter(|flow| flow.phase() != Phase::Closed);
-            let Some(id) = live.map(|flow| flow.local_id()) else {
+            let Some(id) = live.map(|flow| flow.first_id()) else {
                 continue;
             };
             let Some(slot) = state.slot_mut(index) else {
                 continue;
             };
             if slot.flow.as_ref().is_some_and(|flow| flow.id == id) {
+                self.enter_names(state, index);
                 continue;
             }
             *slot = Default::default();
@@ -187,6 +188,7 @@ impl Connection {
         let Some(slot) = state.slot_mut(index) else {
             return;
         };
+        slot.names.leave();
         if let Some(flow) = core::mem::take(&mut slot.flow) {
             crate::remotes().remove(&flow);
             flow.leave();

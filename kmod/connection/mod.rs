@@ -3,13 +3,14 @@
 //!
 //! This file begins connections and takes what comes for them. `drive` carries out what the core
 //! wants, `flows` adds, moves and removes flows, `close` ends endpoints and connections, `watch`
-//! looks after what TCP sends, `state` is what the lock guards.
+//! looks after what TCP sends, `names` keeps the flow IDs, `state` is what the lock guards.
 
 mod close;
 mod datagram;
 mod drive;
 mod flows;
 mod member;
+mod names;
 pub(crate) mod path_events;
 mod state;
 mod watch;

@@ -2,6 +2,7 @@
 //! What a connection's lock guards.
 
 use super::datagram::{Seat, Use};
+use super::names::Names;
 use super::path_events::Watch;
 use crate::{
     bundle::{Bundle, Wish},
@@ -86,6 +87,8 @@ pub(crate) struct State {
 pub(crate) struct Slot {
     /// Its entry in the flow table.
     pub(crate) flow: Option<Arc<Flow>>,
+    /// Its other entries.
+    pub(super) names: Names,
     pub(crate) moves: u32,
     pub(crate) why: Why,
     /// Packets and bytes sent along it, up to when data last took another flow.
@@ -201,7 +204,8 @@ impl State {
     /// The local ID of the flow that stands for the connection in lists of connections.
     pub(crate) fn first_id(&self) -> Option<u64> {
         let mut entries = self.slots.iter().filter_map(|slot| slot.flow.as_ref());
-        entries.next().map(|flow| flow.id)
+        let first = entries.next()?;
+        self.core.flow(first.index).map(|flow| flow.local_id())
     }
 
     /// Packets and bytes that were sent along a flow.

@@ -76,6 +76,9 @@ pub(crate) fn dump(cmd: u32, dump: &mut Dump) -> Result {
 
 /// Adds a flow or its connection to a dump; `false` when it does not fit.
 fn add(cmd: u32, dump: &mut Dump, flow: &Flow) -> Result<bool> {
+    if !flow.is_in_use() {
+        return Ok(true);
+    }
     let connection = &flow.connection;
     if cmd == sys::ECCP_CMD_CONNECTION_GET {
         // One of its flows stands for it.
@@ -135,7 +138,7 @@ fn info(to: &mut Writer, net: &Arc<Net>) -> Result {
     let mut flows = 0u64;
     for bucket in 0..table.buckets() {
         table.each_in(bucket, |flow| {
-            flows += u64::from(flow.connection.net.raw == net.raw);
+            flows += u64::from(flow.connection.net.raw == net.raw && flow.is_in_use());
         });
     }
     to.text(sys::ECCP_A_INFO_MODULE_VERSION, module_version())?;

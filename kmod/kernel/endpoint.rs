@@ -292,6 +292,13 @@ impl Endpoint {
         }
     }
 
+    /// The peer has another flow ID, and nothing else of the path has changed.
+    pub(crate) fn set_receiver(&self, receiver: u64) {
+        // SAFETY: adopted, so there is an inner socket unless the flow carries datagrams, which
+        // have the lock instead.
+        unsafe { sys::shim_flow_set_receiver(self.as_ptr(), receiver, self.datagrams) };
+    }
+
     /// Wakes and reports to `outer` from now on; it forwards calls to the endpoint.
     pub(crate) fn attach(&self, outer: &Outer) {
         // SAFETY: adopted, and `outer` is alive until `detach()`.

@@ -241,6 +241,7 @@ void shim_tcp_offer(struct socket *inner, u32 mtu, bool connects, struct shim_tr
 int shim_tcp_adopt(struct shim_flow *flow, struct socket *inner, u64 remote_id, const struct shim_path *path,
 		   const struct shim_transport *local, const struct shim_transport *remote);
 void shim_tcp_set_path(struct shim_flow *flow, const struct shim_path *path, const struct shim_start *start);
+void shim_flow_set_receiver(struct shim_flow *flow, u64 receiver, bool datagrams);
 void shim_tcp_detach_user(struct shim_flow *flow);
 void shim_tcp_attach_user(struct shim_flow *flow, struct sock *outer);
 void shim_tcp_shutdown(struct shim_flow *flow);

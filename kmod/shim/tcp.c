@@ -351,6 +351,20 @@ out:
 	release_sock(sk);
 }
 
+/* The peer is called by another flow ID; TCP goes on as before. */
+void shim_flow_set_receiver(struct shim_flow *flow, u64 receiver, bool datagrams)
+{
+	if (datagrams) {
+		spin_lock_bh(&flow->lock);
+		flow->path.receiver = receiver;
+		spin_unlock_bh(&flow->lock);
+		return;
+	}
+	lock_sock(flow->inner->sk);
+	flow->path.receiver = receiver;
+	release_sock(flow->inner->sk);
+}
+
 void shim_set_wait_queue(struct sock *sk, struct socket_wq *wq)
 {
 	write_lock_bh(&sk->sk_callback_lock);

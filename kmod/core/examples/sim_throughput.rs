@@ -38,6 +38,7 @@ fn main() -> ExitCode {
                 mobility,
                 changes: 3 + seed % 13,
                 dual_stack,
+                renew_flow_ids: seed % 2 == 1,
             };
             match run(&scenario) {
                 Ok(report) => {

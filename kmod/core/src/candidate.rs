@@ -33,22 +33,23 @@ pub struct Candidate {
     pub sent: u32,
     /// The token in its latest SYN or RSYN, if repeated answers have to return it.
     pub(super) challenge: Option<[u8; TOKEN_LEN]>,
-    last_answer: Option<Instant>,
-    last_rsyn: Option<Instant>,
+    /// From when on another one may be sent, whatever the budget.
+    next_answer: Instant,
+    next_rsyn: Instant,
 }
 
 impl Candidate {
     /// Charges a packet of `len` bytes; false if it must not be sent.
     fn charge(&mut self, len: u32, what: Charge, now: Instant) -> bool {
         let sent = self.sent.saturating_add(len);
-        let last = match what {
-            Charge::SynAck | Charge::RsynAck => &mut self.last_answer,
-            Charge::Rsyn => &mut self.last_rsyn,
+        let next = match what {
+            Charge::SynAck | Charge::RsynAck => &mut self.next_answer,
+            Charge::Rsyn => &mut self.next_rsyn,
         };
         let within = sent <= self.received.saturating_mul(AMPLIFICATION);
-        let trickles = what != Charge::SynAck && last.is_none_or(|at| now.since(at) >= TRICKLE);
+        let trickles = what != Charge::SynAck && now >= *next;
         if within || trickles {
-            *last = Some(now);
+            *next = now.after(TRICKLE);
             self.sent = sent;
         }
         within || trickles
@@ -96,8 +97,8 @@ impl Candidates {
                 received: clamp(len),
                 sent: 0,
                 challenge: None,
-                last_answer: None,
-                last_rsyn: None,
+                next_answer: Instant(0),
+                next_rsyn: Instant(0),
             });
         }
     }

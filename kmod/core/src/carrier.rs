@@ -87,6 +87,7 @@ impl Connection {
     /// Sees to it that the flow that carries data is one that can. Called whenever a flow may
     /// have changed.
     pub(super) fn choose_carrier(&mut self, host: &mut dyn Host) {
+        self.draw_ids(host);
         let now = host.now();
         let Some(current) = self.flows.get(usize::from(self.shared.carrier.flow.0)) else {
             return;

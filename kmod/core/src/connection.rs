@@ -200,12 +200,12 @@ impl Connection {
             .map(|flow| (flow.index, flow))
     }
 
-    /// The live flow with our flow ID `local_id`.
+    /// The live flow that answers to our flow ID `local_id`.
     #[must_use]
     pub fn find_flow(&self, local_id: u64) -> Option<FlowIndex> {
         self.flows
             .iter()
-            .find(|flow| flow.is_live() && flow.local_id == local_id)
+            .find(|flow| flow.answers_to(local_id))
             .map(|flow| flow.index)
     }
 

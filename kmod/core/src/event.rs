@@ -212,6 +212,27 @@ pub enum Event {
         /// The flow.
         flow: FlowIndex,
     },
+    /// The peer calls the flow by the new ID of ours. The old one is answered to a little longer:
+    /// see [`own_ids`].
+    ///
+    /// [`own_ids`]: super::flow::Flow::own_ids
+    Renamed {
+        /// The flow.
+        flow: FlowIndex,
+        /// Our flow ID before.
+        old: u64,
+        /// Our flow ID now.
+        new: u64,
+    },
+    /// The peer has another flow ID, to be put into DATA headers from now on.
+    PeerRenamed {
+        /// The flow.
+        flow: FlowIndex,
+        /// The peer's flow ID before.
+        old: u64,
+        /// The peer's flow ID now.
+        new: u64,
+    },
     /// The flow is gone: its flow ID may be removed from the table.
     Closed {
         /// The flow.

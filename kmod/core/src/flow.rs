@@ -8,6 +8,7 @@
 use super::address::{IpAddr128, LocalAddress, Path, RemoteAddr};
 use super::candidate::Candidates;
 use super::event::FlowIndex;
+use super::naming::Names;
 use super::probe::Probe;
 use super::rebind::Nat;
 use super::time::Instant;
@@ -63,6 +64,8 @@ pub struct Move {
     pub to: LocalAddress,
     /// True while the old address still works (make before break, R11): data keeps using it.
     pub kept: bool,
+    /// True if it changes our flow ID only, and the address stays.
+    pub renames: bool,
     /// When the move was commanded or the address was lost.
     pub began: Instant,
     /// Since when RSYNs have been sent without an answer, over all versions tried.
@@ -102,7 +105,9 @@ pub(super) struct Ping {
 pub struct Flow {
     pub(super) index: FlowIndex,
     pub(super) phase: Phase,
+    /// The first ID of ours: what tokens are bound to. Others may take its place in packets.
     pub(super) local_id: u64,
+    /// The ID of the peer's proven version.
     pub(super) remote_id: u64,
     /// Version of our address: R14 says that it is only compared and incremented.
     pub(super) version: u64,
@@ -141,6 +146,7 @@ pub struct Flow {
     pub(super) peer_backup: bool,
     /// The peer's commitment to the proof that it has lost the flow.
     pub(super) reset_proof: Option<[u8; TOKEN_LEN]>,
+    pub(super) names: Names,
 }
 
 /// A flow that was added to a connection.
@@ -203,6 +209,7 @@ impl Flow {
         peer_backup: false,
         reset_proof: None,
         nat: Nat::NONE,
+        names: Names::FIRST,
     };
 
     /// The state of protocol.md §5. A draining flow keeps its state: see [`Flow::phase`].
@@ -227,12 +234,6 @@ impl Flow {
     #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
-    }
-
-    /// Our flow ID: what packets to us carry.
-    #[must_use]
-    pub const fn local_id(&self) -> u64 {
-        self.local_id
     }
 
     /// The peer's flow ID; zero before it is known.

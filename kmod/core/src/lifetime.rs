@@ -180,6 +180,7 @@ impl Flow {
             self.ping.commanded = false;
         }
         self.expire_probes(shared, now);
+        self.expire_id(now);
         if self.prefer_at.is_some_and(|at| at <= now) {
             self.prefer(shared, now);
         }
@@ -199,6 +200,9 @@ impl Flow {
             if moving.retry.is_due(now) {
                 self.rotate_address(shared, now, moving);
             }
+        } else if moving.renames {
+            // The peer knows our address. The next version carries the ID.
+            self.set_renaming_aside();
         } else if self.moves_away(moving) {
             self.abandon_move(shared, now, moving, MoveFailure::NoAnswer);
         } else {
@@ -264,6 +268,7 @@ impl Flow {
             self.drain_until,
             self.probe_timeout(shared),
             self.redirect_timeout(shared),
+            self.id_timeout(),
         ]
         .into_iter()
         .fold(None, earliest)

@@ -70,6 +70,7 @@ impl Flow {
         self.local = LocalHalf::Moving(Move {
             to,
             kept,
+            renames: false,
             began,
             trying,
             retry: Retry::starting(now),
@@ -86,6 +87,9 @@ impl Flow {
 
     /// Reports that a move came to nothing. The caller sets what follows.
     pub(super) fn fail_move(&self, shared: &mut Shared, moving: &Move, why: MoveFailure) {
+        if moving.renames {
+            return;
+        }
         shared.counters.moves_failed = shared.counters.moves_failed.saturating_add(1);
         shared.emit(Event::MoveFailed {
             flow: self.index,
@@ -120,6 +124,7 @@ impl Flow {
             // R1: the newest version is the candidate, however many were skipped.
             self.newest = message.version;
             self.setup.stop();
+            self.hear_new_id(message);
             self.candidates = super::candidate::Candidates::NONE;
             self.burst.answer = None;
             // R4: the answer is repeated until its ACK comes.
@@ -222,6 +227,9 @@ impl Flow {
     }
 
     fn complete_move(&mut self, shared: &mut Shared, now: Instant, moving: &Move, path: Path) {
+        if moving.renames {
+            return self.complete_renaming(shared, now, moving);
+        }
         let old = self.data_path();
         self.local = LocalHalf::Settled;
         self.settled_at = now;
@@ -273,7 +281,14 @@ impl Flow {
         self.burst.answer = None;
         self.validated = Some(version);
         self.candidates = super::candidate::Candidates::NONE;
+        let renamed = self.take_new_id(shared);
+        let moved = !proven.same_remote(&self.path);
+        let renaming = self.set_renaming_aside();
         let announce = self.take_remote(shared, &proven, message, agreed);
+        // A version that was announced elsewhere stands for that.
+        let elsewhere = renaming.is_some_and(|moving| moving.to.addr != self.path.local);
+        let announce = announce || elsewhere;
+        self.resume_renaming(shared, renaming);
         if version > 0 {
             shared.counters.peer_moves = shared.counters.peer_moves.saturating_add(1);
         }
@@ -287,6 +302,8 @@ impl Flow {
         }
         if announce {
             self.announce_address(shared, now);
+        } else if renamed && moved && agreed {
+            self.rename(shared, now);
         }
         Ok(())
     }
@@ -361,6 +378,7 @@ impl Flow {
         let stays = match &self.local {
             LocalHalf::Settled => true,
             LocalHalf::Absent(_) => false,
+            LocalHalf::Moving(moving) if moving.renames => true,
             LocalHalf::Moving(moving) => moving.kept && moving.to.addr.family() != family,
         };
         if !stays {

@@ -32,6 +32,7 @@ pub mod cookie;
 pub mod flow;
 pub mod learnt;
 pub mod limit;
+pub mod naming;
 pub mod queue;
 pub mod reset;
 pub mod respond;

@@ -78,7 +78,7 @@ impl Connection {
             .find(|f| f.index == carrier)
             .or_else(|| open.clone().next());
         if view != Others::NONE {
-            view.name = via.map(|flow| (flow.local_id, flow.remote_id));
+            view.name = via.map(|flow| (flow.local_id(), flow.remote_id));
         }
         self.shared.others = view;
     }

@@ -76,10 +76,15 @@ impl Flow {
         let rtt = self.ping.retry.measured(now);
         self.note_rtt(shared, rtt);
         shared.ilist_known = shared.ilist_known.max(self.ping.ilist);
-        self.ping.retry.stop();
         self.unconfirmed = false;
         if self.ping.commanded {
             shared.emit(Event::Pong { flow: self.index });
+        }
+        if self.awaits_use() {
+            // It is repeated until its answer names our new ID.
+            (self.ping.commanded, self.ping.request, self.ping.ilist) = (false, 0, 0);
+        } else {
+            self.ping.retry.stop();
         }
         if shared.ilist_known < shared.local_version && self.phase == Phase::Open {
             self.restart_ping(shared, host, now);
@@ -91,7 +96,7 @@ impl Flow {
     /// more is not needed.
     pub(super) fn confirm(&mut self, shared: &Shared) {
         self.unconfirmed = false;
-        let asks = self.ping.commanded || self.ping.request != 0;
+        let asks = self.ping.commanded || self.ping.request != 0 || self.awaits_use();
         if !asks && self.ping.ilist <= shared.ilist_known {
             self.ping.retry.stop();
         }

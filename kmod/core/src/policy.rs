@@ -72,6 +72,7 @@ impl Flow {
         if !self.may_move() {
             return;
         }
+        let renaming = self.set_renaming_aside();
         match self.local {
             LocalHalf::Settled if !self.holds_address(shared) => self.lose_address(shared, now),
             // What our version stands for is gone, though we use another address already.
@@ -85,6 +86,7 @@ impl Flow {
             LocalHalf::Absent(_) => self.resume(shared, now),
             LocalHalf::Moving(moving) => self.revise_move(shared, now, &moving),
         }
+        self.resume_renaming(shared, renaming);
     }
 
     /// True if the flow's local address is still ours. Loopback addresses always are; so are
@@ -265,7 +267,7 @@ impl Flow {
     /// Moves to the better address, if it is still there.
     pub(super) fn prefer(&mut self, shared: &mut Shared, now: Instant) {
         self.prefer_at = None;
-        if self.local != LocalHalf::Settled {
+        if !self.is_settled() {
             return;
         }
         if let Some(better) = self.better_address(shared) {

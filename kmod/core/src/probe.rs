@@ -376,6 +376,7 @@ impl Flow {
         let free = match &self.local {
             LocalHalf::Settled => true,
             LocalHalf::Absent(_) => false,
+            LocalHalf::Moving(moving) if moving.renames => true,
             LocalHalf::Moving(moving) => {
                 moving.kept && moving.retry.tries >= MOVE_TRIES && moving.to.addr != to.addr
             }
@@ -458,7 +459,7 @@ impl Flow {
         self.probe.left = Some(left);
         let trusted = since != now && now.since(since) >= shared.settings.prefer_delay;
         let back = shared.addresses.find(&left.addr, 0).copied();
-        if let (true, LocalHalf::Settled, Some(to)) = (trusted, &self.local, back) {
+        if let (true, true, Some(to)) = (trusted, self.is_settled(), back) {
             self.probe.left = None;
             self.probe.stop();
             shared.emit(Event::PathBack { flow: self.index });
@@ -527,9 +528,7 @@ impl Flow {
         let doubt = self.probe.doubt.and_then(|doubt| {
             let verdict = Some(doubt.verdict).filter(|_| !doubt.judged);
             let stop = doubt.reported.after(shared.settings.give_up);
-            let moving = self
-                .move_at(shared, &doubt)
-                .filter(|_| self.local == LocalHalf::Settled);
+            let moving = self.move_at(shared, &doubt).filter(|_| self.is_settled());
             earliest(
                 earliest(verdict, Some(stop)),
                 earliest(moving, self.probe.retry.next),

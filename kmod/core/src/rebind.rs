@@ -10,7 +10,7 @@
 use super::address::{Encap, Path, RemoteAddr, RxInfo};
 use super::connection::{Connection, Transmit};
 use super::event::{Event, FlowIndex, PathChange};
-use super::flow::{Flow, LocalHalf};
+use super::flow::Flow;
 use super::host::Host;
 use super::settings::{AMPLIFICATION, FIRST_RETRY, MAX_RETRY};
 use super::shared::Shared;
@@ -107,7 +107,7 @@ impl Flow {
     fn suspect_rebinding(&mut self, shared: &mut Shared, now: Instant, rx: &RxInfo, len: usize) {
         let path = rx.reply_path();
         let like_ours = path.local == self.path.local && path.encap == self.path.encap;
-        let settled = self.local == LocalHalf::Settled && !self.peer_is_moving();
+        let settled = self.is_settled() && !self.peer_is_moving();
         if !like_ours || !settled || self.data_path().is_none() || path.same_remote(&self.path) {
             return;
         }
@@ -196,7 +196,7 @@ impl Flow {
         let Some(stray) = self.stray(shared) else {
             return;
         };
-        if self.local != LocalHalf::Settled || self.peer_is_moving() {
+        if !self.is_settled() || self.peer_is_moving() {
             shared.stray = None;
         } else if stray.proven && stray.verdict <= now {
             self.rebind(shared, now, &stray.path);

@@ -45,13 +45,16 @@ impl Connection {
         packet: &Packet<'_>,
     ) -> Result<(), Discard> {
         let message = packet.message();
+        let taken = message
+            .new_flow
+            .is_some_and(|id| self.calls_another(message.receiver, id));
         let flow = self
             .flows
             .iter_mut()
             .find(|flow| match message.kind {
                 // Who knows a flow no more knows only the ID by which it was called.
                 PacketType::Reset => flow.is_live() && flow.remote_id == message.sender,
-                _ => flow.is_live() && flow.local_id == message.receiver,
+                _ => flow.answers_to(message.receiver),
             })
             .ok_or(Discard::UnknownFlow)?;
         let shared = &mut self.shared;
@@ -80,7 +83,7 @@ impl Connection {
             PacketType::Syn => message.existing_flow.unwrap_or(0),
             _ => message.sender,
         };
-        if sender != flow.remote_id {
+        if taken || !flow.peer_is(sender) {
             return Err(Discard::WrongSender);
         }
         shared.verify(host, packet)?;
@@ -136,6 +139,7 @@ impl Flow {
             return shared.answer(host.now(), self.reply_rst(Reason::Closed, rx));
         }
         let half_open = self.phase == Phase::SynRcvd;
+        self.note_used_id(shared, host.now(), message);
         let result = match message.kind {
             PacketType::SynAck => self.handle_repeated_syn_ack(shared, host.now(), rx, message),
             PacketType::Ack => self.handle_ack(shared, host, rx, message),
@@ -146,6 +150,11 @@ impl Flow {
             // HOLE-PUNCH asks for things that we do not offer; a NACK comes too late.
             _ => Err(Discard::Unsupported),
         };
+        if message.kind == PacketType::RsynAck && self.awaits_use() {
+            // Its answer will name the new ID.
+            let now = host.now();
+            self.ping_at(shared, host, now);
+        }
         // An IList is ordered by its own version, whatever became of the packet (protocol.md §4).
         if let Some(list) = &message.ilist {
             shared.learn_ilist(list);

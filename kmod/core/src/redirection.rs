@@ -41,6 +41,8 @@ struct Ticket {
     key: [u8; TICKET_LEN],
     slot: u8,
     flow: FlowIndex,
+    /// Our flow ID when it was asked for: what the peer's RSYNs name.
+    id: u64,
 }
 
 /// What is said to routers.
@@ -190,7 +192,8 @@ impl Flow {
             tickets.tries = 0;
             tickets.next = now.after(ASK_PAUSE);
         }
-        let mut ask = self.redirect_message(self.remote_id, RedirectStep::Ask);
+        let own = self.newest_id();
+        let mut ask = self.redirect_message(self.remote_id, own, RedirectStep::Ask);
         ask.token = Some(self.redirect_token(shared, host, &path));
         let len = ask.emit(buf, false).ok()?.len;
         Some(Transmit { len, path })
@@ -263,7 +266,7 @@ impl Flow {
         };
         let local = moving.source(shared, self, &router)?;
         let path = shared.new_path(&local, &router, *ENCAPSULATIONS.get(way & 1)?)?;
-        let mut tell = self.redirect_message(self.local_id, RedirectStep::Tell);
+        let mut tell = self.redirect_message(ticket.id, ticket.id, RedirectStep::Tell);
         tell.record = Some(RemoteAddr {
             addr: path.local,
             port: path.local_port,
@@ -346,6 +349,7 @@ impl Flow {
             key: redirect.ticket,
             slot: redirect.slot,
             flow: self.index,
+            id: self.newest_id(),
         });
         tickets.tries = 0;
         // Not at once, whatever a router says.
@@ -378,8 +382,8 @@ impl Flow {
         shared.emit(Event::Redirected { flow: self.index });
     }
 
-    fn redirect_message(&self, receiver: u64, step: RedirectStep) -> Message {
-        let mut message = Message::new(PacketType::Redirect, receiver, self.local_id, self.version);
+    fn redirect_message(&self, receiver: u64, own: u64, step: RedirectStep) -> Message {
+        let mut message = Message::new(PacketType::Redirect, receiver, own, self.version);
         message.inner = INNER_NONE;
         message.redirect = Some(Redirection::new(step));
         message

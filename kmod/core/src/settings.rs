@@ -96,6 +96,8 @@ pub struct Settings {
     pub nat_keepalive: Option<Duration>,
     /// Whether routers are asked for tickets, and told where a flow has gone (protocol.md §7.8).
     pub redirect: bool,
+    /// Whether our flow IDs change with moves, our own and the peer's (protocol.md §7.14).
+    pub renew_flow_ids: bool,
 }
 
 impl Settings {
@@ -117,6 +119,7 @@ impl Settings {
         reset_key: ResetKey::NONE,
         nat_keepalive: Some(Duration::from_secs(25)),
         redirect: false,
+        renew_flow_ids: false,
     };
 }
 

@@ -207,6 +207,8 @@ impl Flow {
             let mut rsyn = self.message(shared, PacketType::Rsyn, self.version);
             rsyn.ilist = Some(shared.ilist()).filter(|list| !list.entries().is_empty());
             rsyn.record = self.recorded();
+            rsyn.receiver = self.peer_id_at(&path);
+            self.say_new_id(shared, host, &mut rsyn);
             let secret = &shared.token_secret;
             rsyn.token = Some(challenge(host, secret, self.local_id, self.version, &path));
             let sent = self.send(shared, host, &rsyn, &path, Some(Charge::Rsyn), buf);
@@ -220,6 +222,13 @@ impl Flow {
     fn rsyn_target(&self, shared: &Shared, moving: &Move, at: u8) -> Option<Path> {
         let index = usize::from(at >> 1);
         let encap = *ENCAPSULATIONS.get(usize::from(at & 1))?;
+        if moving.renames && at == 0 {
+            // Nobody else has to hear of a name than who hears us now.
+            return Some(self.path).filter(Path::is_sound);
+        }
+        if moving.renames && (index == 0 || index > MAX_CANDIDATES) {
+            return None;
+        }
         let candidates = index.checked_sub(1);
         let listed = index.checked_sub(1 + MAX_CANDIDATES);
         let elsewhere = index.checked_sub(1 + MAX_CANDIDATES + MAX_ADDRESSES);
@@ -289,7 +298,7 @@ impl Flow {
     }
 
     pub(super) fn message(&self, shared: &Shared, kind: PacketType, version: u64) -> Message {
-        let mut message = Message::new(kind, self.remote_id, self.local_id, version);
+        let mut message = Message::new(kind, self.remote_id, self.local_id(), version);
         message.inner = shared.inner;
         message
     }
@@ -312,6 +321,9 @@ impl Flow {
         let secret = &shared.token_secret;
         let made = || token(host, secret, self.local_id, reply.version, &reply.path);
         let mut message = self.message(shared, reply.kind, reply.version);
+        if matches!(reply.kind, PacketType::RsynAck | PacketType::Ack) {
+            message.receiver = self.peer_id_at(&reply.path);
+        }
         if reply.receiver != 0 {
             message.receiver = reply.receiver;
         }

@@ -100,6 +100,7 @@ fn message() -> impl Strategy<Value = Message> {
             PacketType::Nack => m.preferred = m.preferred.or(Some(RemoteAddr::default())),
             _ => {}
         }
+        m.new_flow = m.new_flow.filter(|_| m.kind == PacketType::Rsyn);
         m.reset_proof = second.1.map(|_| second.3);
         let step = [
             RedirectStep::Ask,

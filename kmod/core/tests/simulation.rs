@@ -24,6 +24,7 @@ fn live(mobility: Mobility, dual_stack: bool) {
             mobility,
             changes: 3 + seed % 13,
             dual_stack,
+            renew_flow_ids: false,
         };
         if let Err(why) = run(&scenario) {
             panic!("ECCP_SIM_SEED={seed} {mobility:?} dual_stack={dual_stack}: {why}");
@@ -42,6 +43,7 @@ fn the_simulation_visits_every_state() {
                 mobility,
                 changes: 30,
                 dual_stack: false,
+                renew_flow_ids: false,
             };
             states |= run(&scenario).expect("a life without fault").states;
         }

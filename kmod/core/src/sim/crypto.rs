@@ -13,6 +13,8 @@ use crate::time::Instant;
 pub struct SimHost {
     /// The virtual time.
     pub now: Instant,
+    /// The next flow ID, if a test chooses it.
+    pub next_flow_id: Option<u64>,
     rng: Rng,
 }
 
@@ -22,6 +24,7 @@ impl SimHost {
     pub const fn new(seed: u64, now: Instant) -> Self {
         Self {
             now,
+            next_flow_id: None,
             rng: Rng::new(seed),
         }
     }
@@ -34,6 +37,11 @@ impl Host for SimHost {
 
     fn random(&mut self, out: &mut [u8]) {
         self.rng.fill(out);
+    }
+
+    fn new_flow_id(&mut self) -> u64 {
+        let drawn = self.rng.number().max(1);
+        self.next_flow_id.take().unwrap_or(drawn)
     }
 
     fn x25519(&self, secret: &[u8; 32], public: &[u8; 32]) -> Option<[u8; 32]> {

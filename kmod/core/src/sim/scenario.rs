@@ -41,6 +41,8 @@ pub struct Scenario {
     pub changes: u64,
     /// Both address families are used.
     pub dual_stack: bool,
+    /// Flow IDs change with moves.
+    pub renew_flow_ids: bool,
 }
 
 /// What a life came to.
@@ -89,6 +91,7 @@ impl Life {
         };
         let settings = Settings {
             encapsulation,
+            renew_flow_ids: scenario.renew_flow_ids,
             ..Settings::DEFAULT
         };
         let faults = Faults {

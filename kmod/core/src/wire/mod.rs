@@ -52,7 +52,7 @@ pub enum Malformed {
     Padding,
     /// An option stands twice, behind the MAC, or between a cookie and the MAC.
     OptionOrder,
-    /// An option with the mandatory bit is not known.
+    /// An option with the mandatory bit is not known, or not in this type.
     UnknownOption,
     /// The type requires an option that is missing.
     MissingOption,

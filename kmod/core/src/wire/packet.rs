@@ -193,6 +193,9 @@ impl<'a> Packet<'a> {
         if !complete || (needs_mac && self.mac.is_none()) {
             return Err(Malformed::MissingOption);
         }
+        if m.new_flow.is_some() && m.kind != PacketType::Rsyn {
+            return Err(Malformed::UnknownOption);
+        }
         let may_lack_sender = matches!(m.kind, PacketType::Rst | PacketType::Version);
         if m.sender == 0 && !may_lack_sender {
             return Err(Malformed::FlowId);

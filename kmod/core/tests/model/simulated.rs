@@ -24,6 +24,7 @@ pub fn live(
         mobility,
         changes: 3 + seed % 13,
         dual_stack,
+        renew_flow_ids: seed % 2 == 1,
     });
     let mut sorter = Sorter::default();
     let records = seen
@@ -37,10 +38,14 @@ pub fn live(
 /// address at each host that is for backup flows alone, so that NACK occurs.
 pub fn several_flows(seed: u64) -> Result<Vec<Record>, String> {
     let mut rng = Rng::new(seed ^ 0xf10);
+    let settings = Settings {
+        renew_flow_ids: seed % 2 == 1,
+        ..Settings::DEFAULT
+    };
     let pools = [1, 2].map(|host| [1, 2, 3].map(|number| home(host, number)).to_vec());
     let [client, server] = pools
         .clone()
-        .map(|pool| Node::new(rng.number(), Settings::DEFAULT, pool));
+        .map(|pool| Node::new(rng.number(), settings, pool));
     let faults = Faults {
         loss: rng.below(250),
         duplication: rng.below(200),
@@ -135,6 +140,7 @@ pub fn capture(seed: u64) -> Vec<u8> {
         mobility: Mobility::Client,
         changes: 4,
         dual_stack: false,
+        renew_flow_ids: false,
     });
     let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
     file.extend([0; 8]);

@@ -126,6 +126,11 @@ impl Sorter {
             (PacketType::SynAck, Some((flow, side))) => {
                 self.owners.insert(sender, (flow, other(side)));
             }
+            (PacketType::Rsyn, Some((flow, side))) => {
+                if let Some(id) = message.and_then(|message| message.new_flow) {
+                    self.owners.insert(id, (flow, other(side)));
+                }
+            }
             _ => {}
         }
         let from = self.owners.get(&sender).copied();
