@@ -26,7 +26,7 @@
 
 static const char *const kinds[] = {
 	"lost",	  "moving",	"moved",	"peer moved",	"suspended",
-	"failed", "flow added", "flow removed", "address gone", "active",
+	"failed", "flow added", "flow removed", "address gone", "active", "renamed",
 };
 
 static void parse(const char *text, unsigned char to[16])

@@ -24,7 +24,7 @@ ECCP_MOVE = 2
 ECCP_PATH_EVENTS = 9
 KINDS = (
     "lost", "moving", "moved", "peer moved", "suspended", "failed",
-    "flow added", "flow removed", "address gone", "active",
+    "flow added", "flow removed", "address gone", "active", "renamed",
 )  # fmt: skip
 MOVED = 2
 # struct eccp_path_event

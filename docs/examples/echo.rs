@@ -119,6 +119,9 @@ fn describe(event: &PathEvent) -> String {
         PathEventKind::FlowRemoved => format!("flow {:#x} ended", event.flow_id),
         PathEventKind::AddressGone => format!("lost {old}"),
         PathEventKind::Active => format!("data goes from {new} to {old}"),
+        PathEventKind::Renamed => {
+            format!("flow {:#x} is {:#x} now", event.version, event.flow_id)
+        }
         PathEventKind::Lost => format!("{} events lost", event.lost),
         PathEventKind::Other(number) => format!("event {number}"),
     }

@@ -117,7 +117,11 @@ impl Line {
                 flow.moved_version()
                     .map(|version| format!("version {version}")),
             );
-            words.extend(flow.reason().map(|reason| format!("({reason})")));
+            if self.event == "flow-renamed" {
+                words.push(flow.renamed());
+            } else {
+                words.extend(flow.reason().map(|reason| format!("({reason})")));
+            }
         }
         if let Some(connection) = &self.connection {
             words.push(format!(

@@ -219,7 +219,7 @@ impl Connection {
                 let why = state.asked.unwrap_or(notify::reason::of_carrier(why));
                 self.tell(state, Report::FlowActive, flow, why);
             }
-            Event::Renamed { flow, old, .. } => self.renamed(state, flow, old),
+            Event::Renamed { flow, .. } => self.renamed(state, flow),
             Event::PeerRenamed { flow, old, .. } => self.peer_renamed(state, flow, old),
             Event::Closed { flow, reason } => match state.core.is_closed() {
                 true => self.finish(state, reason),

@@ -15,16 +15,20 @@ use kernel::{prelude::*, sync::Arc};
 
 /// The entries of a flow under IDs other than its first.
 #[derive(Default)]
-pub(super) struct Names([Option<Arc<Flow>>; MAX_OWN_IDS]);
+pub(crate) struct Names {
+    entries: [Option<Arc<Flow>>; MAX_OWN_IDS],
+    /// The first one is not in the table any more.
+    first_left: bool,
+}
 
 impl Names {
     fn has(&self, id: u64) -> bool {
-        self.0.iter().flatten().any(|flow| flow.id == id)
+        self.entries.iter().flatten().any(|flow| flow.id == id)
     }
 
     /// Takes the entries out of the table whose IDs are not answered to any more.
     fn keep(&mut self, ids: &[u64]) {
-        for place in &mut self.0 {
+        for place in &mut self.entries {
             if place.as_ref().is_some_and(|flow| !ids.contains(&flow.id)) {
                 Self::clear(place);
             }
@@ -33,7 +37,7 @@ impl Names {
 
     /// Takes all entries out of the table.
     pub(super) fn leave(&mut self) {
-        self.0.iter_mut().for_each(Self::clear);
+        self.entries.iter_mut().for_each(Self::clear);
     }
 
     fn clear(place: &mut Option<Arc<Flow>>) {
@@ -44,7 +48,7 @@ impl Names {
 
     /// Enters `flow` under a new ID. Errors: no memory, or the ID is taken.
     fn enter(&mut self, id: u64, flow: &Arc<Flow>) -> Result {
-        let place = self.0.iter_mut().find(|place| place.is_none());
+        let place = self.entries.iter_mut().find(|place| place.is_none());
         let place = place.ok_or(ENOSPC)?;
         let entry = Flow::named(id, flow)?;
         crate::flows()
@@ -68,8 +72,9 @@ impl Connection {
         let Some(flow) = &slot.flow else {
             return;
         };
-        if !ids.contains(&flow.id) {
+        if !slot.names.first_left && !ids.contains(&flow.id) {
             flow.leave();
+            slot.names.first_left = true;
         }
         slot.names.keep(&ids);
         let mut failed = false;
@@ -86,27 +91,28 @@ impl Connection {
     }
 
     /// The peer calls a flow by another ID of ours.
-    pub(super) fn renamed(&self, state: &mut State, index: FlowIndex, old: u64) {
+    pub(super) fn renamed(&self, state: &State, index: FlowIndex) {
         let Some(core) = state.core.flow(index) else {
             return;
         };
         let (id, remote_id) = (core.local_id(), core.remote_id());
         if let Some(slot) = state.slot(index) {
-            for flow in slot.flow.iter().chain(slot.names.0.iter().flatten()) {
+            for flow in slot.names.entries.iter().flatten() {
                 flow.set_in_use(flow.id == id);
             }
             if let Some(flow) = &slot.flow {
+                flow.set_in_use(flow.id == id);
                 crate::remotes().remove(flow);
                 crate::remotes().add_as(self.net.raw, remote_id, flow, id);
             }
         }
         self.net.counters.add(Count::FLOW_IDS_RENEWED);
         self.net.changed();
-        notify::renamed(self, state, index, Some(old), None);
+        notify::renamed(self, state, index, None);
     }
 
     /// The peer goes by another flow ID.
-    pub(super) fn peer_renamed(&self, state: &mut State, index: FlowIndex, old: u64) {
+    pub(super) fn peer_renamed(&self, state: &State, index: FlowIndex, old: u64) {
         let Some(core) = state.core.flow(index) else {
             return;
         };
@@ -116,6 +122,6 @@ impl Connection {
             crate::remotes().add_as(self.net.raw, remote_id, flow, id);
         }
         self.net.counters.add(Count::PEER_FLOW_IDS_RENEWED);
-        notify::renamed(self, state, index, None, Some(old));
+        notify::renamed(self, state, index, Some(old));
     }
 }

@@ -230,6 +230,11 @@ impl State {
                 noted.old = path.remote;
                 noted.new = path.local;
             }
+            Event::Renamed { old, new, .. } => {
+                noted.kind = sys::ECCP_PATH_RENAMED;
+                noted.flow_id = new;
+                noted.version = old;
+            }
             Event::AddressGone { address, .. } => {
                 noted.kind = sys::ECCP_PATH_ADDRESS_GONE;
                 noted.old = address;
@@ -255,6 +260,7 @@ fn flow_of(event: &Event) -> Option<FlowIndex> {
         | Event::Established { flow, .. }
         | Event::FlowAdded { flow, .. }
         | Event::CarrierChanged { flow, .. }
+        | Event::Renamed { flow, .. }
         | Event::Closed { flow, .. }
         | Event::AddressGone { flow, .. } => Some(flow),
         _ => None,

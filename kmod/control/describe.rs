@@ -43,6 +43,15 @@ pub(crate) fn reason(to: &mut Writer, kind: u32, reason: u32) -> Result {
 pub(crate) fn flow(to: &mut Writer, flow: &FlowSnapshot) -> Result {
     to.uint(sys::ECCP_A_FLOW_LOCAL_ID, flow.local_id)?;
     to.uint(sys::ECCP_A_FLOW_REMOTE_ID, flow.remote_id)?;
+    let replaced = [
+        (sys::ECCP_A_FLOW_OLD_LOCAL_ID, flow.old_local_id),
+        (sys::ECCP_A_FLOW_OLD_REMOTE_ID, flow.old_remote_id),
+    ];
+    for (kind, id) in replaced {
+        if id != 0 {
+            to.uint(kind, id)?;
+        }
+    }
     to.uint(sys::ECCP_A_FLOW_CONNECTION_ID, flow.connection_id)?;
     to.u32(sys::ECCP_A_FLOW_STATE, number_of(flow.state))?;
     to.uint(sys::ECCP_A_FLOW_LOCAL_VERSION, flow.local_version)?;

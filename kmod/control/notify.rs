@@ -126,6 +126,29 @@ pub(crate) fn report(connection: &Connection, state: &State, what: Report, flow:
     }
 }
 
+/// Tells the watchers that a flow has another ID. The old local ID is shown with it for as long as
+/// it is answered to; `old_remote` is the peer's, if it is that one.
+pub(crate) fn renamed(
+    connection: &Connection,
+    state: &State,
+    flow: FlowIndex,
+    old_remote: Option<u64>,
+) {
+    let net = &connection.net;
+    if !genl::event_wanted(net.raw) {
+        return;
+    }
+    let snapshot = FlowSnapshot::take(connection, state, flow);
+    let written = snapshot.ok_or(ENOENT).and_then(|mut flow| {
+        flow.old_remote_id = old_remote.unwrap_or(0);
+        let command = sys::ECCP_CMD_FLOW_RENAMED;
+        genl::send_event(net.raw, command, |to| describe::flow(to, &flow))
+    });
+    if written.is_err() {
+        net.counters.add(Count::EVENTS_LOST);
+    }
+}
+
 /// Tells the watchers of a namespace that its router sends on the RSYNs of a flow.
 pub(crate) fn redirected(net: &Net, entry: &Redirect) {
     let command = sys::ECCP_CMD_REDIRECT_ADDED;

@@ -83,6 +83,10 @@ pub(crate) fn write(to: &mut Writer, config: &Config) -> Result {
     to.u32(
         sys::ECCP_A_SETTINGS_MTU_RAISE_MS,
         config.mtu_raise.map_or(0, millis),
+    )?;
+    to.u32(
+        sys::ECCP_A_SETTINGS_RENEW_FLOW_IDS,
+        core.renew_flow_ids.into(),
     )
 }
 
@@ -170,6 +174,9 @@ fn read(request: &Request, config: &mut Config) {
     }
     if let Some(asks) = number(sys::ECCP_A_SETTINGS_REDIRECT_ASK) {
         core.redirect = asks != 0;
+    }
+    if let Some(renews) = number(sys::ECCP_A_SETTINGS_RENEW_FLOW_IDS) {
+        core.renew_flow_ids = renews != 0;
     }
     if let Some(flows) = number(sys::ECCP_A_SETTINGS_MAX_FLOWS) {
         core.max_flows = flows as u8;

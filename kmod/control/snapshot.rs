@@ -22,6 +22,9 @@ pub(crate) struct FlowSnapshot {
     pub(crate) connection_id: u64,
     pub(crate) local_id: u64,
     pub(crate) remote_id: u64,
+    /// What was replaced by them a short time ago; zero if nothing was.
+    pub(crate) old_local_id: u64,
+    pub(crate) old_remote_id: u64,
     pub(crate) state: FlowState,
     pub(crate) draining: bool,
     pub(crate) local_version: u64,
@@ -70,6 +73,7 @@ impl FlowSnapshot {
     pub(crate) fn take(connection: &Connection, state: &State, index: FlowIndex) -> Option<Self> {
         let slot = state.slot(index)?;
         let core = state.core.flow(index)?;
+        let [local_id, _, old_local_id] = core.own_ids();
         let active = state.core.carrying_flow() == index;
         // What TCP knows is of the path that it uses.
         let tcp = state.flow.as_ref().filter(|_| active);
@@ -83,8 +87,10 @@ impl FlowSnapshot {
         };
         Some(Self {
             connection_id: connection.id,
-            local_id: core.local_id(),
+            local_id,
             remote_id: core.remote_id(),
+            old_local_id,
+            old_remote_id: 0,
             state: core.state(),
             draining: matches!(core.phase(), Phase::Draining | Phase::Aborted),
             local_version: core.version(),

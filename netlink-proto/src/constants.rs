@@ -71,6 +71,8 @@ values! {
         27 "redirect-get" RedirectGet,
         #[doc = "RSYNs of a flow that has moved are sent on from now on."]
         28 "redirect-added" RedirectAdded,
+        #[doc = "A flow has another local or remote ID."]
+        29 "flow-renamed" FlowRenamed,
     }
 }
 

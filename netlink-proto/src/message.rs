@@ -116,7 +116,8 @@ pub fn attribute_name(command: Command, kind: u16) -> Option<&'static str> {
         | Command::FlowClosed
         | Command::PathTrouble
         | Command::PathRecovered
-        | Command::FlowActive => name_of::<FlowAttribute>(kind),
+        | Command::FlowActive
+        | Command::FlowRenamed => name_of::<FlowAttribute>(kind),
         Command::FlowMove => name_of::<MoveAttribute>(kind),
         Command::SettingsGet | Command::SettingsSet => name_of::<SettingsAttribute>(kind),
         Command::StatsGet => name_of::<StatsAttribute>(kind),
@@ -172,7 +173,8 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
             | Command::FlowClosed
             | Command::PathTrouble
             | Command::PathRecovered
-            | Command::FlowActive => Attributes::Flow(parse_all(bytes)?),
+            | Command::FlowActive
+            | Command::FlowRenamed => Attributes::Flow(parse_all(bytes)?),
             Command::FlowMove => Attributes::Move(parse_all(bytes)?),
             Command::SettingsGet | Command::SettingsSet => Attributes::Settings(parse_all(bytes)?),
             Command::StatsGet => Attributes::Stats(parse_all(bytes)?),

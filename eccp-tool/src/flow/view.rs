@@ -66,6 +66,10 @@ pub struct FlowView {
     ssthresh: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nat: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_local_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_remote_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unknown_attributes: Vec<u16>,
 }
@@ -111,6 +115,8 @@ impl FlowView {
                 let port = flow.nat.port.filter(|port| *port != 0);
                 end(&Some(address.to_string()), port)
             }),
+            old_local_id: flow.old_local_id.map(amount::id),
+            old_remote_id: flow.old_remote_id.map(amount::id),
             unknown_attributes: crate::amount::kinds(&flow.other),
         }
     }
@@ -129,6 +135,15 @@ impl FlowView {
     /// The local ID.
     pub fn id(&self) -> &str {
         self.local_id.as_deref().unwrap_or("?")
+    }
+
+    /// Which ID was replaced, and by which.
+    pub fn renamed(&self) -> String {
+        let new = self.remote_id.as_deref().unwrap_or("?");
+        match (&self.old_remote_id, &self.old_local_id) {
+            (Some(old), _) => format!("peer {new} was {old}"),
+            (None, old) => format!("was {}", old.as_deref().unwrap_or("?")),
+        }
     }
 
     /// The reason of the last move or event.
@@ -179,6 +194,7 @@ impl FlowView {
             }
         };
         add("peer", self.remote_id.clone());
+        add("was", self.old_local_id.clone());
         add("connection", self.connection_id.clone());
         add("service", self.service.clone());
         add("mtu", self.mtu.map(|mtu| mtu.to_string()));

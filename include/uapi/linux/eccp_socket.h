@@ -62,7 +62,8 @@
 #define ECCP_PATH_FLOW_REMOVED	7	/* a flow is gone */
 #define ECCP_PATH_ADDRESS_GONE	8	/* this host lost the address of a flow */
 #define ECCP_PATH_ACTIVE	9	/* data of this host goes along this flow now */
-#define ECCP_PATH_LAST_KIND	9
+#define ECCP_PATH_RENAMED	10	/* the flow has another local ID */
+#define ECCP_PATH_LAST_KIND	10
 
 /* Shortest address that is accepted: everything but the service identifier. */
 #define ECCP_SOCKADDR_MIN_LEN	32
@@ -253,7 +254,8 @@ struct eccp_flow_move {
  * @kind: ECCP_PATH_MOVING and so on
  * @reason: enum eccp_reason of a failure or an end, or zero
  * @flow_id: local ID of the flow; zero for ECCP_PATH_LOST
- * @version: version of the address that the event is about
+ * @version: version of the address that the event is about; ECCP_PATH_RENAMED: the
+ *	local ID that the flow had before
  * @duration_us: ECCP_PATH_MOVED: from the command or the loss of the address to
  *	the answer, in microseconds
  * @lost: ECCP_PATH_LOST: how many events there was no room for

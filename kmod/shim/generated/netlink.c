@@ -126,7 +126,7 @@ static const struct nla_policy eccp_flow_move_nl_policy[ECCP_A_MOVE_TO_IFINDEX +
 };
 
 /* ECCP_CMD_SETTINGS_SET - do */
-static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_REDIRECT_MS + 1] = {
+static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_RENEW_FLOW_IDS + 1] = {
 	[ECCP_A_SETTINGS_ENCAP] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[ECCP_A_SETTINGS_UDP_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 	[ECCP_A_SETTINGS_POLICY] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
@@ -151,6 +151,7 @@ static const struct nla_policy eccp_settings_set_nl_policy[ECCP_A_SETTINGS_REDIR
 	[ECCP_A_SETTINGS_MTU_RAISE_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_mtu_raise_ms_range),
 	[ECCP_A_SETTINGS_REDIRECT_ASK] = NLA_POLICY_MAX(NLA_U32, 1),
 	[ECCP_A_SETTINGS_REDIRECT_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &eccp_a_settings_redirect_ms_range),
+	[ECCP_A_SETTINGS_RENEW_FLOW_IDS] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 /* ECCP_CMD_FLOW_ADD - do */
@@ -255,7 +256,7 @@ static const struct genl_split_ops eccp_nl_ops[] = {
 		.cmd		= ECCP_CMD_SETTINGS_SET,
 		.doit		= eccp_nl_settings_set_doit,
 		.policy		= eccp_settings_set_nl_policy,
-		.maxattr	= ECCP_A_SETTINGS_REDIRECT_MS,
+		.maxattr	= ECCP_A_SETTINGS_RENEW_FLOW_IDS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -80,6 +80,10 @@ attributes! {
         34 "cwnd" Cwnd(u32),
         #[doc = "Slow-start threshold in packets; 2^31 - 1 if none is known."]
         35 "ssthresh" Ssthresh(u32),
+        #[doc = "Local ID that was replaced, while it is still answered to."]
+        36 "old-local-id" OldLocalId(u64),
+        #[doc = "Remote ID that was replaced, in the event that tells so."]
+        37 "old-remote-id" OldRemoteId(u64),
     }
 }
 

@@ -81,6 +81,10 @@ pub struct Flow {
     pub cwnd: Option<u32>,
     /// Slow-start threshold in packets; 2^31 - 1 if none is known.
     pub ssthresh: Option<u32>,
+    /// Local ID that was replaced, while it is still answered to.
+    pub old_local_id: Option<u64>,
+    /// Remote ID that was replaced, in the event that tells so.
+    pub old_remote_id: Option<u64>,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
 }
@@ -170,6 +174,8 @@ impl Flow {
             A::NatPort(value) => self.nat.port = Some(value.0),
             A::Cwnd(value) => self.cwnd = Some(value),
             A::Ssthresh(value) => self.ssthresh = Some(value),
+            A::OldLocalId(value) => self.old_local_id = Some(value),
+            A::OldRemoteId(value) => self.old_remote_id = Some(value),
             A::Other(other) => self.other.push(other),
         }
     }

@@ -55,5 +55,7 @@ attributes! {
         23 "redirect-ask" RedirectAsk(u32),
         #[doc = "How long this host sends on RSYNs as a router; 0 is no redirection cache."]
         24 "redirect-ms" RedirectMs(u32),
+        #[doc = "1 gives a flow a new local ID with each of its moves and those of its peer; 0 does not."]
+        25 "renew-flow-ids" RenewFlowIds(u32),
     }
 }

@@ -40,6 +40,7 @@ impl SettingsAttribute {
             | S::MtuRaiseMs(value)
             | S::RedirectAsk(value)
             | S::RedirectMs(value)
+            | S::RenewFlowIds(value)
             | S::CookieThreshold(value) => value.to_string(),
             S::ResetKey(key) => hexadecimal(key),
             S::Other(other) => format!("unknown-{}", other.kind()),
@@ -87,6 +88,7 @@ impl SettingsAttribute {
             "mtu-raise-ms" => S::MtuRaiseMs(number()?),
             "redirect-ask" => S::RedirectAsk(number()?),
             "redirect-ms" => S::RedirectMs(number()?),
+            "renew-flow-ids" => S::RenewFlowIds(number()?),
             _ => {
                 let known: Vec<_> = Self::NAMES.iter().map(|(_, name)| *name).collect();
                 return Err(format!(

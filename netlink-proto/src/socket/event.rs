@@ -37,12 +37,14 @@ pub enum PathEventKind {
     AddressGone,
     /// Data of this host goes along this flow now.
     Active,
+    /// The flow has another local ID.
+    Renamed,
     /// A kind that this version of the crate does not know.
     Other(u32),
 }
 
 impl PathEventKind {
-    const KNOWN: [PathEventKind; 10] = [
+    const KNOWN: [PathEventKind; 11] = [
         PathEventKind::Lost,
         PathEventKind::Moving,
         PathEventKind::Moved,
@@ -53,6 +55,7 @@ impl PathEventKind {
         PathEventKind::FlowRemoved,
         PathEventKind::AddressGone,
         PathEventKind::Active,
+        PathEventKind::Renamed,
     ];
 
     /// The number in `linux/eccp_socket.h`.
@@ -90,7 +93,8 @@ pub struct PathEvent {
     pub reason: Option<Reason>,
     /// Local ID of the flow; zero for [`PathEventKind::Lost`].
     pub flow_id: u64,
-    /// Version of the address that the event is about.
+    /// Version of the address that the event is about; for [`PathEventKind::Renamed`] the local ID
+    /// that the flow had before.
     pub version: u64,
     /// How long a move took that is done.
     pub duration: Duration,
@@ -188,6 +192,6 @@ mod tests {
         for number in 0..12 {
             assert_eq!(PathEventKind::from(number).number(), number);
         }
-        assert_eq!(PathEventKind::all(), 0b11_1111_1110);
+        assert_eq!(PathEventKind::all(), 0b111_1111_1110);
     }
 }

@@ -210,5 +210,11 @@ values! {
         101 "drop-join" DropJoin,
         #[doc = "Records that no peer may send; the bundle was ended."]
         102 "drop-record" DropRecord,
+        #[doc = "Local IDs of flows that were replaced."]
+        103 "flow-ids-renewed" FlowIdsRenewed,
+        #[doc = "Remote IDs of flows that were replaced."]
+        104 "peer-flow-ids-renewed" PeerFlowIdsRenewed,
+        #[doc = "New local IDs that could not be entered; the flow went on with the old one."]
+        105 "flow-ids-refused" FlowIdsRefused,
     }
 }

@@ -65,10 +65,10 @@ const fn scenario(name: &'static str, smoke: bool, run: fn(&Stage) -> Result<()>
 type Seen = BTreeMap<u32, u32>;
 
 /// Two ends that send to each other.
-struct Exchange<'a> {
+pub(super) struct Exchange<'a> {
     stage: &'a Stage,
-    campus: Campus,
-    client: Arc<Datagram>,
+    pub(super) campus: Campus,
+    pub(super) client: Arc<Datagram>,
     server: Arc<Datagram>,
     stop: Arc<AtomicBool>,
     senders: Vec<JoinHandle<Result<u32>>>,
@@ -76,7 +76,7 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn start(stage: &'a Stage) -> Result<Self> {
+    pub(super) fn start(stage: &'a Stage) -> Result<Self> {
         let campus = Campus::build()?;
         campus.shape(Access::WIFI, Netem::delay(Duration::from_millis(5)))?;
         campus.shape(Access::LTE, Netem::delay(Duration::from_millis(10)))?;
@@ -101,7 +101,7 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    fn client_moves(&self, to: IpAddr) -> Result<()> {
+    pub(super) fn client_moves(&self, to: IpAddr) -> Result<()> {
         self.client.move_to(Target::Address(to))?;
         self.client_arrives(to)
     }
@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Ends the exchange; the numbers that were lost on the way up and down.
-    fn finish(self) -> Result<[u32; 2]> {
+    pub(super) fn finish(self) -> Result<[u32; 2]> {
         thread::sleep(Duration::from_millis(300));
         self.stop.store(true, Ordering::Release);
         let mut sent = Vec::new();

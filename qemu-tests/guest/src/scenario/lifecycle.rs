@@ -51,7 +51,7 @@ fn module_path(stage: &Stage) -> Result<&str> {
     path.context("the image carries no eccp module")
 }
 
-fn insert(stage: &Stage, parameters: &str) -> Result<()> {
+pub(super) fn insert(stage: &Stage, parameters: &str) -> Result<()> {
     module::insert(module_path(stage)?, parameters)
         .with_context(|| format!("insmod eccp.ko {parameters}"))
 }
@@ -99,7 +99,7 @@ fn under_load(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn released(stage: &Stage) -> Result<()> {
+pub(super) fn released(stage: &Stage) -> Result<()> {
     let begin = Instant::now();
     let limit = stage.patience(RELEASE);
     while module::reference_count(MODULE) != Some(0) {

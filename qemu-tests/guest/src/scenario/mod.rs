@@ -16,6 +16,7 @@ mod datagrams;
 mod ends;
 mod failover;
 mod flood;
+mod flow_ids;
 mod flows;
 mod lifecycle;
 mod moves;
@@ -59,4 +60,5 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     congestion::TABLE,
     strangers::TABLE,
     aggregation::TABLE,
+    flow_ids::TABLE,
 ];
