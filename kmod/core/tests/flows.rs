@@ -351,6 +351,24 @@ fn r20_a_half_open_flow_drains_when_the_transport_is_done() {
 }
 
 #[test]
+fn r21_a_reset_ends_its_flow_and_no_other() {
+    for (flow, other) in [(FLOW, SECOND), (SECOND, FLOW)] {
+        let mut pair = Pair::with_two_flows(settings());
+        let reason = Reason::Aborted;
+        let abort = Command::Abort { flow, reason };
+        pair.command(SERVER, abort).unwrap();
+        pair.settle();
+        assert_eq!(
+            closed(&pair.events(CLIENT)),
+            [(flow, CloseReason::Reset(reason))]
+        );
+        assert_eq!(pair.state_of(CLIENT, other), FlowState::Established);
+        assert_eq!(pair.state_of(SERVER, other), FlowState::Established);
+        assert_eq!(pair.carrier(CLIENT).unwrap().0, other);
+    }
+}
+
+#[test]
 fn the_flow_that_carries_data_may_be_removed() {
     let mut pair = Pair::with_two_flows(settings());
     pair.command(SERVER, Command::Remove { flow: FLOW })
