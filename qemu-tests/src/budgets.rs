@@ -7,7 +7,7 @@ mod picture;
 mod statistics;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -35,6 +35,8 @@ pub struct Budgets {
     pub ingredients: Ingredients,
     /// The changes to make.
     pub rows: Vec<Row>,
+    /// Results whose rows stand in the table, too, unless they are measured now.
+    pub earlier: Vec<PathBuf>,
     /// How often each is made.
     pub repetitions: u32,
     /// Seed of the moments at which they happen.
@@ -56,6 +58,11 @@ pub fn parse_row(name: &str) -> Result<Row, String> {
     })
 }
 
+fn read(path: &Path) -> Result<Table> {
+    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+}
+
 impl Budgets {
     /// Runs the measurement.
     ///
@@ -69,8 +76,15 @@ impl Budgets {
             self.kernel.release,
             self.seed
         );
+        let earlier = self.earlier.iter().map(|path| read(path));
+        let earlier = earlier.collect::<Result<Vec<_>>>()?;
         let samples = self.watch()?;
-        let table = Table::new(&self.kernel.release, self.seed, self.repetitions, &samples)?;
+        let mut table = Table::new(&self.kernel.release, self.seed, self.repetitions, &samples)?;
+        for (other, path) in earlier.into_iter().zip(&self.earlier) {
+            table
+                .join(other)
+                .with_context(|| path.display().to_string())?;
+        }
         let result = self.directory.join("result.json");
         fs::write(&result, serde_json::to_vec_pretty(&table)?)
             .with_context(|| result.display().to_string())?;

@@ -63,7 +63,8 @@ enum Command {
         /// Only the scenarios that every kernel has to pass
         #[arg(long)]
         smoke: bool,
-        /// Filters and options as `cargo test -- --help` lists them
+        /// Filters and options as `cargo test -- --help` lists them. A filter stands for whole words
+        /// of a name ("nat" selects no "native") or, if no name has those, for any part of one
         #[arg(last = true)]
         harness: Vec<String>,
     },
@@ -84,6 +85,10 @@ enum Command {
         /// Only this change; may be repeated
         #[arg(long, value_name = "ROW", value_parser = budgets::parse_row)]
         only: Vec<Row>,
+        /// Result of an earlier run of as many repetitions, whose other rows stand in the table,
+        /// too; not below --output, which is emptied
+        #[arg(long, value_name = "RESULT.JSON")]
+        with: Vec<PathBuf>,
         /// How often each change is made
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
         repeat: u32,
@@ -143,7 +148,12 @@ fn run(line: CommandLine) -> Result<ExitCode> {
             bench.run()?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Budgets { only, repeat, page } => {
+        Command::Budgets {
+            only,
+            with,
+            repeat,
+            page,
+        } => {
             let rows = if only.is_empty() {
                 Row::ALL.to_vec()
             } else {
@@ -153,6 +163,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
                 kernel,
                 ingredients,
                 rows,
+                earlier: with,
                 repetitions: repeat,
                 seed: line.parts.seed,
                 page,

@@ -210,14 +210,23 @@ fn trial(name: &'static str, kernel: &str, verdicts: Arc<Mutex<Verdicts>>) -> Tr
 /// The harness's own filter, applied before the boot so that only chosen
 /// scenarios are sent into the machine.
 fn is_selected(arguments: &Arguments, name: &str) -> bool {
-    let matches = |pattern: &String| {
-        if arguments.exact {
-            name == pattern
-        } else {
-            name.contains(pattern.as_str())
-        }
+    let matches = |pattern: &String| match arguments.exact {
+        true => name == pattern,
+        false => stands_for(pattern, name),
     };
     arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
+}
+
+/// Whether a pattern selects a name: by whole words or, if no name of the roster has those, by any
+/// part of it.
+fn stands_for(pattern: &str, name: &str) -> bool {
+    let is_a_word_anywhere = || roster::all().any(|scenario| has_words(scenario.name, pattern));
+    has_words(name, pattern) || (name.contains(pattern) && !is_a_word_anywhere())
+}
+
+/// Whether `words` begins and ends in `name` where a word does.
+fn has_words(name: &str, words: &str) -> bool {
+    format!("_{name}_").contains(&format!("_{words}_"))
 }
 
 /// Verdicts as they come, kept until somebody asks for them.
@@ -297,5 +306,14 @@ mod tests {
         assert!(is_selected(&arguments, "planned_move"));
         assert!(!is_selected(&arguments, "ten_moves"));
         assert!(!is_selected(&arguments, "transfer"));
+    }
+
+    #[test]
+    fn a_filter_stands_for_whole_words_if_it_can() {
+        assert!(stands_for("nat", "nat_and_a_move"));
+        assert!(!stands_for("nat", "transfer_v4_native"));
+        assert!(stands_for("transfer_v4", "transfer_v4_native"));
+        assert!(stands_for("plann", "planned_move"));
+        assert!(!stands_for("plann", "nat_and_a_move"));
     }
 }

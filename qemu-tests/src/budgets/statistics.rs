@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 
 use anyhow::{ensure, Result};
 use qemu_guest::budget::{Outcome, Row, Sample, Way, INTERVAL, LIMIT};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Two values are equal when they differ by no more than this part, or by two
 /// messages' time.
 const EQUAL_PART: f64 = 0.1;
 
 /// What `result.json` says.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Table {
     pub kernel: String,
     pub seed: u64,
@@ -26,7 +26,7 @@ pub(super) struct Table {
 }
 
 /// One change of the network.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Line {
     pub row: Row,
     /// Round-trip time of the best path after the change.
@@ -36,7 +36,7 @@ pub(super) struct Line {
 }
 
 /// How one way took one change.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Cell {
     pub way: Way,
     /// None when half of the repetitions or more did not recover.
@@ -54,7 +54,7 @@ pub(super) struct Cell {
 }
 
 /// ECCP's median and worst value beside the best of the other ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Verdict {
     /// Smaller than every other.
@@ -116,6 +116,31 @@ impl Table {
             limit_ms: LIMIT.as_secs_f64() * 1000.0,
             rows,
         })
+    }
+
+    /// Takes over the rows of another table that this one has not.
+    ///
+    /// # Errors
+    /// When the other was measured on another kernel, or not as often.
+    pub fn join(&mut self, other: Table) -> Result<()> {
+        ensure!(
+            (&other.kernel, other.seed, other.repetitions)
+                == (&self.kernel, self.seed, self.repetitions),
+            "{} repetitions with seed {} on {} do not belong to {} with seed {} on {}",
+            other.repetitions,
+            other.seed,
+            other.kernel,
+            self.repetitions,
+            self.seed,
+            self.kernel
+        );
+        for line in other.rows {
+            if self.rows.iter().all(|own| own.row != line.row) {
+                self.rows.push(line);
+            }
+        }
+        self.rows.sort_by_key(|line| line.row);
+        Ok(())
     }
 
     /// The table for a terminal.
@@ -293,6 +318,40 @@ mod tests {
         assert_eq!(verdict(58.0, 50.0), Verdict::Equal);
         assert_eq!(verdict(70.0, 50.0), Verdict::Behind);
         assert_eq!(verdict(1050.0, 1000.0), Verdict::Equal);
+    }
+
+    #[test]
+    fn tables_of_other_rows_are_joined() {
+        let one = table(&took(&[1.0]), &took(&[9.0]));
+        let other = |row, value| {
+            let mut other = table(&took(&[value]), &took(&[9.0]));
+            other.rows[0].row = row;
+            other
+        };
+        let mut joined = one.clone();
+        for added in [
+            other(Row::PeerReboot, 3.0),
+            other(Row::AddressChange, 2.0),
+            other(Row::LinkDown, 4.0),
+        ] {
+            let text = serde_json::to_string(&added).unwrap();
+            joined.join(serde_json::from_str(&text).unwrap()).unwrap();
+        }
+        let seen: Vec<_> = joined
+            .rows
+            .iter()
+            .map(|line| (line.row, line.ways[0].median_ms))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (Row::AddressChange, Some(2.0)),
+                (Row::LinkDown, Some(1.0)),
+                (Row::PeerReboot, Some(3.0))
+            ]
+        );
+        let more = table(&took(&[1.0, 1.0]), &took(&[9.0, 9.0]));
+        assert!(joined.join(more).is_err());
     }
 
     #[test]
