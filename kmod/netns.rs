@@ -11,7 +11,7 @@ use crate::{
     kernel_objects::{
         crypto::{now, KernelHost},
         net::NetRef,
-        work,
+        work::{self, Work},
     },
     proto::{
         address::LocalAddress,
@@ -147,7 +147,8 @@ pub(crate) struct Net {
 impl Net {
     pub(crate) fn new(raw: NetRef) -> Result<Arc<Self>> {
         let initial = Config::fresh();
-        Arc::pin_init(
+        let expiry = Work::new()?;
+        let net = Arc::pin_init(
             pin_init!(Self {
                 raw,
                 counters: Counters::new(),
@@ -162,10 +163,12 @@ impl Net {
                 address_news: Atomic::new(0),
                 refusals <- new_mutex!(TokenBucket::new(initial.stranger_rate, now())),
                 strangers <- Strangers::new(&initial),
-                redirections <- Redirections::new(),
+                redirections <- Redirections::new(expiry),
             }),
             GFP_KERNEL,
-        )
+        )?;
+        net.redirections.own(&net);
+        Ok(net)
     }
 
     pub(crate) fn config(&self) -> Config {
@@ -387,8 +390,9 @@ impl Net {
     }
 
     /// Ends everything in a namespace that is going away.
-    pub(crate) fn close(&self) {
-        self.for_each_flow(|flow| Connection::end_with_namespace(&flow.connection));
+    pub(crate) fn close(net: &Arc<Self>) {
+        net.for_each_flow(|flow| Connection::end_with_namespace(&flow.connection));
+        net.redirections.close(net);
         work::settle();
     }
 }

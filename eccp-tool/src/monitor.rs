@@ -101,7 +101,7 @@ impl Line {
                     line.connection = Some(ConnectionView::new(connection));
                 }
                 Event::AddressGone(gone) => line.address = Some(AddressGoneView::new(gone)),
-                Event::Redirect(entry) => line.redirect = Some(RedirectView::new(entry)),
+                Event::Redirect(_, entry) => line.redirect = Some(RedirectView::new(entry)),
                 _ => {}
             }
         }

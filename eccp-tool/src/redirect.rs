@@ -65,9 +65,12 @@ pub struct RedirectView {
     new: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flow: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     left_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hits: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl RedirectView {
@@ -79,6 +82,7 @@ impl RedirectView {
             flow: entry.flow_id.map(amount::id),
             left_ms: entry.left_ms,
             hits: entry.hits,
+            reason: entry.reason.map(|reason| reason.to_string()),
         }
     }
 }
@@ -96,6 +100,9 @@ impl Show for RedirectView {
         }
         if let Some(hits) = self.hits {
             text.push_str(&format!(" hits {hits}"));
+        }
+        if let Some(reason) = &self.reason {
+            text.push_str(&format!(" ({reason})"));
         }
         text
     }

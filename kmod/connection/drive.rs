@@ -148,6 +148,9 @@ impl Connection {
                 } else if why == PathChange::PeerRebound {
                     counters.add(Count::REBINDINGS);
                     self.tell(state, Report::FlowMoved, flow, notify::reason::NAT);
+                } else if why == PathChange::PeerReverted {
+                    counters.add(Count::REBINDINGS_REVERTED);
+                    self.tell(state, Report::FlowMoved, flow, notify::reason::NAT);
                 }
             }
             Event::AddressGone { flow, .. } => {

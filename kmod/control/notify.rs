@@ -50,6 +50,8 @@ pub(crate) mod reason {
     pub(crate) const PATH_DEAD: Why = sys::eccp_reason_ECCP_REASON_PATH_DEAD;
     pub(crate) const NAT: Why = sys::eccp_reason_ECCP_REASON_NAT;
     pub(crate) const PATH_BACK: Why = sys::eccp_reason_ECCP_REASON_PATH_BACK;
+    pub(crate) const EXPIRED: Why = sys::eccp_reason_ECCP_REASON_EXPIRED;
+    pub(crate) const RETURNED: Why = sys::eccp_reason_ECCP_REASON_RETURNED;
 
     pub(crate) fn of_failure(failure: MoveFailure) -> Why {
         match failure {
@@ -121,9 +123,7 @@ pub(crate) fn report(connection: &Connection, state: &State, what: Report, flow:
             None => Err(ENOENT),
         },
     };
-    if sent.is_err() {
-        net.counters.add(Count::EVENTS_LOST);
-    }
+    count_lost(net, sent);
 }
 
 /// Tells the watchers that a flow has another ID. The old local ID is shown with it for as long as
@@ -150,11 +150,43 @@ pub(crate) fn renamed(
 }
 
 /// Tells the watchers of a namespace that its router sends on the RSYNs of a flow.
-pub(crate) fn redirected(net: &Net, entry: &Redirect) {
+pub(crate) fn redirect_added(net: &Net, entry: &Redirect) {
     let command = sys::ECCP_CMD_REDIRECT_ADDED;
-    let wanted = genl::event_wanted(net.raw);
-    let written = |to: &mut Writer| redirects::describe(to, entry, false);
-    if wanted && genl::send_event(net.raw, command, written).is_err() {
+    let written = |to: &mut Writer| {
+        redirects::describe(to, entry)?;
+        redirects::time_left(to, entry)
+    };
+    if genl::event_wanted(net.raw) {
+        count_lost(net, genl::send_event(net.raw, command, written));
+    }
+}
+
+/// Tells them that it does not any more.
+pub(crate) fn redirect_removed(net: &Net, entry: &Redirect, why: Why) {
+    if genl::event_wanted(net.raw) {
+        let command = sys::ECCP_CMD_REDIRECT_REMOVED;
+        let sent = genl::send_event(net.raw, command, |to| removed(to, entry, why));
+        count_lost(net, sent);
+    }
+}
+
+/// Tells them that the host of a flow is at its old address again. Does not sleep.
+pub(crate) fn redirect_returned(net: &Net, entry: &Redirect) {
+    if genl::event_wanted(net.raw) {
+        let command = sys::ECCP_CMD_REDIRECT_REMOVED;
+        let written = |to: &mut Writer| removed(to, entry, reason::RETURNED);
+        count_lost(net, genl::send_event_atomic(net.raw, command, written));
+    }
+}
+
+fn removed(to: &mut Writer, entry: &Redirect, why: Why) -> Result {
+    redirects::describe(to, entry)?;
+    redirects::hits(to, entry)?;
+    describe::reason(to, sys::ECCP_A_REDIRECT_REASON, why)
+}
+
+fn count_lost(net: &Net, sent: Result) {
+    if sent.is_err() {
         net.counters.add(Count::EVENTS_LOST);
     }
 }

@@ -92,7 +92,11 @@ fn either<'a>(
 pub(super) fn dump(cmd: u32, dump: &mut Dump, net: &Arc<Net>) -> Result {
     let (mut at, _) = dump.position();
     while let Some((found, entry)) = net.redirections.entry(net, at) {
-        if !dump.add(cmd, |to| describe(to, &entry, true))? {
+        if !dump.add(cmd, |to| {
+            describe(to, &entry)?;
+            time_left(to, &entry)?;
+            hits(to, &entry)
+        })? {
             break;
         }
         at = found + 1;
@@ -101,8 +105,8 @@ pub(super) fn dump(cmd: u32, dump: &mut Dump, net: &Arc<Net>) -> Result {
     Ok(())
 }
 
-/// Writes an entry, `used` with how often it was.
-pub(super) fn describe(to: &mut Writer, entry: &Redirect, used: bool) -> Result {
+/// Writes what an entry is for.
+pub(super) fn describe(to: &mut Writer, entry: &Redirect) -> Result {
     describe::address(
         to,
         sys::ECCP_A_REDIRECT_OLD_IPV4,
@@ -115,14 +119,20 @@ pub(super) fn describe(to: &mut Writer, entry: &Redirect, used: bool) -> Result 
         sys::ECCP_A_REDIRECT_NEW_IPV6,
         &entry.new,
     )?;
-    if entry.flow != 0 {
-        to.uint(sys::ECCP_A_REDIRECT_FLOW_ID, entry.flow)?;
+    match entry.flow {
+        0 => Ok(()),
+        flow => to.uint(sys::ECCP_A_REDIRECT_FLOW_ID, flow),
     }
+}
+
+/// Writes how long it will last.
+pub(super) fn time_left(to: &mut Writer, entry: &Redirect) -> Result {
     let left = entry.until.since(now()).as_millis();
     let left = u32::try_from(left).unwrap_or(u32::MAX);
-    to.u32(sys::ECCP_A_REDIRECT_LEFT_MS, left)?;
-    match used {
-        true => to.uint(sys::ECCP_A_REDIRECT_HITS, entry.hits),
-        false => Ok(()),
-    }
+    to.u32(sys::ECCP_A_REDIRECT_LEFT_MS, left)
+}
+
+/// Writes how often it was used.
+pub(super) fn hits(to: &mut Writer, entry: &Redirect) -> Result {
+    to.uint(sys::ECCP_A_REDIRECT_HITS, entry.hits)
 }

@@ -91,9 +91,10 @@ fn join_bundle(
     bundle: u64,
 ) -> core::result::Result<(), Count> {
     let Some(bundle) = net.bundle(bundle) else {
-        if net.may_answer_stranger() {
-            refuse(net, rx, packet);
+        if !net.may_answer_stranger() {
+            return Err(Count::DROP_STRANGER_RATE);
         }
+        refuse(net, rx, packet);
         return Err(Count::DROP_JOIN);
     };
     match Connection::accept_member(net, &bundle, packet, rx)? {

@@ -3,13 +3,17 @@
 //! they pass, in softirq; what movers ask and tell waits for process context.
 
 use crate::{
-    control::{counters::Count, notify},
+    control::{
+        counters::Count,
+        notify::{self, reason},
+    },
     kernel_objects::{
         crypto::{now, KernelHost},
         bh_lock::BhLock,
         endpoint::send_in_name,
         net::Queue,
         skb::{Kind, Skb},
+        work::{Task, Work},
     },
     netns::{Config, Net},
     proto::{
@@ -21,7 +25,7 @@ use crate::{
         wire::{Packet, RedirectStep, CONTROL_LEN, MAX_CONTROL},
     },
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 
 /// Most requests of movers that are answered in a second.
 const REQUESTS: u32 = 1000;
@@ -34,6 +38,8 @@ struct State {
     slots: KVVec<Option<Redirect>>,
     lasts: Duration,
     limit: TokenBucket,
+    /// The namespace is going away.
+    closed: bool,
 }
 
 impl State {
@@ -47,6 +53,8 @@ impl State {
 pub(crate) struct Redirections {
     #[pin]
     state: BhLock<State>,
+    /// Runs when the next entry has lasted long enough.
+    expiry: Work,
 }
 
 /// What becomes of a packet that passes through.
@@ -57,16 +65,33 @@ pub(crate) enum Verdict {
 }
 
 impl Redirections {
-    pub(crate) fn new() -> impl PinInit<Self> {
+    pub(crate) fn new(expiry: Work) -> impl PinInit<Self> {
         let state = State {
             router: Router::new(&mut KernelHost::new()),
             slots: KVVec::new(),
             lasts: Duration(0),
             limit: TokenBucket::new(REQUESTS, now()),
+            closed: false,
         };
         pin_init!(Self {
             state <- BhLock::new(state),
+            expiry,
         })
+    }
+
+    /// Names the namespace that the cache belongs to, once.
+    pub(crate) fn own(&self, net: &Arc<Net>) {
+        self.expiry.own(net, Task::Redirects);
+    }
+
+    /// Forgets everything: the namespace is going away.
+    pub(crate) fn close(&self, net: &Arc<Net>) {
+        let old = self.state.with(|state| {
+            state.closed = true;
+            core::mem::replace(&mut state.slots, KVVec::new())
+        });
+        drop(old);
+        self.expiry.disarm(net);
     }
 
     /// Takes over what is being set. Errors: ENOMEM, and nothing has changed.
@@ -90,16 +115,37 @@ impl Redirections {
                 false => core::mem::replace(&mut state.slots, slots),
             }
         });
-        drop(old);
+        for entry in old.iter().flatten() {
+            notify::redirect_removed(net, entry, reason::COMMAND);
+        }
         Ok(())
     }
 
-    /// Forgets what has lasted long enough, and counts it.
+    /// Forgets what has lasted long enough, and plans to do so again.
+    pub(crate) fn expire(&self, net: &Arc<Net>) {
+        self.sweep(net);
+        self.plan(net);
+    }
+
+    /// Forgets what has lasted long enough, counts it and tells of it.
     pub(crate) fn sweep(&self, net: &Net) {
-        let gone = self.state.with(|state| state.cache().sweep(now()));
-        for _ in 0..gone {
+        let mut at = 0;
+        while let Some((found, entry)) = self.state.with(|state| state.cache().take_expired(at, now())) {
             net.counters.add(Count::REDIRECT_EXPIRED);
+            notify::redirect_removed(net, &entry, reason::EXPIRED);
+            at = found + 1;
         }
+    }
+
+    /// Has the work run when the next entry has lasted long enough.
+    fn plan(&self, net: &Arc<Net>) {
+        // Under the lock, so that nothing is planned any more once the namespace is closed.
+        self.state.with(|state| {
+            let end = state.cache().next_end().filter(|_| !state.closed);
+            if let Some(end) = end {
+                self.expiry.arm(net, end.since(now()).0);
+            }
+        });
     }
 
     /// The entry at a position or behind it, and its position.
@@ -116,15 +162,23 @@ impl Redirections {
     }
 
     /// Makes an entry of the operator. Errors: there is no room.
-    pub(crate) fn set(&self, net: &Net, entry: Redirect) -> core::result::Result<(), Refusal> {
+    pub(crate) fn set(&self, net: &Arc<Net>, entry: Redirect) -> core::result::Result<(), Refusal> {
         self.sweep(net);
-        self.state.with(|state| state.cache().set(entry))
+        self.state.with(|state| state.cache().set(entry))?;
+        notify::redirect_added(net, &entry);
+        self.plan(net);
+        Ok(())
     }
 
     /// Takes the entries for an address away, or that of one flow; how many there were.
     pub(crate) fn remove(&self, net: &Net, old: &IpAddr128, flow: Option<u64>) -> usize {
         self.sweep(net);
-        self.state.with(|state| state.cache().remove(old, flow))
+        let (mut at, mut count) = (0, 0);
+        while let Some((found, entry)) = self.state.with(|state| state.cache().take_for(at, old, flow)) {
+            notify::redirect_removed(net, &entry, reason::COMMAND);
+            (at, count) = (found + 1, count + 1);
+        }
+        count
     }
 }
 
@@ -159,8 +213,9 @@ fn rsyn_passes(net: &Net, skb: Skb, kind: Kind, rsyn: &PassingRsyn) -> Verdict {
         let home = cache.withdraw(&rx.remote, rsyn);
         (home, cache.find(rsyn.receiver, &rx.local, now()))
     });
-    if home {
+    if let Some(entry) = home {
         net.counters.add(Count::REDIRECT_WITHDRAWN);
+        notify::redirect_returned(net, &entry);
     }
     match to {
         Some(to) => {
@@ -189,7 +244,7 @@ fn redirect_passes(net: &Net, skb: Skb, kind: Kind) -> Verdict {
 }
 
 /// What a mover asked or told this router. Errors: the counter of why it was not obeyed.
-pub(crate) fn take(net: &Net, skb: &Skb, kind: Kind) -> core::result::Result<(), Count> {
+pub(crate) fn take(net: &Arc<Net>, skb: &Skb, kind: Kind) -> core::result::Result<(), Count> {
     let rx = super::origin(skb, kind);
     let mut buf = [0; MAX_CONTROL];
     let packet = Packet::parse(skb.copy_start(&mut buf)).map_err(Discard::from)?;
@@ -220,7 +275,7 @@ pub(crate) fn take(net: &Net, skb: &Skb, kind: Kind) -> core::result::Result<(),
 }
 
 fn obey(
-    net: &Net,
+    net: &Arc<Net>,
     router: &Router,
     packet: &Packet<'_>,
     rx: &RxInfo,
@@ -240,8 +295,9 @@ fn obey(
         Ok(new) => {
             if new {
                 net.counters.add(Count::REDIRECT_LEARNT);
-                notify::redirected(net, &entry);
+                notify::redirect_added(net, &entry);
             }
+            net.redirections.plan(net);
             lasts
         }
         // The mover is told.

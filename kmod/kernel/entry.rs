@@ -157,6 +157,7 @@ unsafe extern "C" fn eccp_rust_work(owner: *mut c_void, what: u32) {
     const REMOTE_FREE: u32 = Task::RemoteFree as u32;
     const FLOW_WATCH: u32 = Task::FlowWatch as u32;
     const BUNDLE: u32 = Task::Bundle as u32;
+    const REDIRECTS: u32 = Task::Redirects as u32;
     match what {
         // SAFETY: by contract.
         CONNECTION => unsafe { Arc::from_raw(owner.cast::<Connection>()) }.run(),
@@ -172,6 +173,11 @@ unsafe extern "C" fn eccp_rust_work(owner: *mut c_void, what: u32) {
         }
         // SAFETY: by contract.
         BUNDLE => unsafe { Arc::from_raw(owner.cast::<Bundle>()) }.run(),
+        REDIRECTS => {
+            // SAFETY: by contract.
+            let net = unsafe { Arc::from_raw(owner.cast::<Net>()) };
+            net.redirections.expire(&net);
+        }
         // SAFETY: by contract.
         FLOW_FREE => drop(unsafe { Arc::from_raw(owner.cast::<Flow>()) }),
         // SAFETY: by contract.
@@ -210,7 +216,7 @@ unsafe extern "C" fn eccp_rust_net_init(sn: *mut sys::shim_net) -> c_int {
 #[no_mangle]
 unsafe extern "C" fn eccp_rust_net_exit(state: *mut c_void) {
     // SAFETY: by contract.
-    unsafe { Arc::from_raw(state.cast::<Net>()) }.close();
+    Net::close(&unsafe { Arc::from_raw(state.cast::<Net>()) });
 }
 
 /// # Safety

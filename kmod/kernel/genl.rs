@@ -235,14 +235,32 @@ pub(crate) fn send_event(
     cmd: u32,
     fill: impl FnOnce(&mut Writer) -> Result,
 ) -> Result {
+    tell(net, cmd, fill, true)
+}
+
+/// The same where nothing may sleep.
+pub(crate) fn send_event_atomic(
+    net: NetRef,
+    cmd: u32,
+    fill: impl FnOnce(&mut Writer) -> Result,
+) -> Result {
+    tell(net, cmd, fill, false)
+}
+
+fn tell(
+    net: NetRef,
+    cmd: u32,
+    fill: impl FnOnce(&mut Writer) -> Result,
+    may_sleep: bool,
+) -> Result {
     let mut raw = sys::shim_message::default();
     // SAFETY: `raw` is writable.
-    to_result(unsafe { sys::shim_event_begin(cmd, &mut raw) })?;
+    to_result(unsafe { sys::shim_event_begin(cmd, &mut raw, may_sleep) })?;
     let message = Message(raw);
     fill(&mut Writer(message.0.skb))?;
     let mut raw = message.into_raw();
     // SAFETY: the message is complete, and the call takes it.
-    unsafe { sys::shim_event_send(net.0, &mut raw) };
+    unsafe { sys::shim_event_send(net.0, &mut raw, may_sleep) };
     Ok(())
 }
 

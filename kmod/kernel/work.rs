@@ -21,6 +21,8 @@ pub(crate) enum Task {
     FlowWatch = 5,
     /// `Bundle::run()`.
     Bundle = 6,
+    /// `Redirections::expire()` of a namespace.
+    Redirects = 7,
 }
 
 /// Work that an object of type `T` does for itself, at once or after a delay.

@@ -143,20 +143,21 @@ bool shim_event_wanted(struct net *net)
 	return genl_has_listeners(&eccp_nl_family, net, ECCP_NLGRP_EVENTS);
 }
 
-int shim_event_begin(u32 cmd, struct shim_message *message)
+int shim_event_begin(u32 cmd, struct shim_message *message, bool may_sleep)
 {
-	message->skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	message->skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, may_sleep ? GFP_KERNEL : GFP_ATOMIC);
 	if (!message->skb)
 		return -ENOMEM;
 	message->header = genlmsg_put(message->skb, 0, 0, &eccp_nl_family, 0, cmd);
 	return 0;
 }
 
-void shim_event_send(struct net *net, struct shim_message *message)
+void shim_event_send(struct net *net, struct shim_message *message, bool may_sleep)
 {
 	genlmsg_end(message->skb, message->header);
 	/* A listener that has no room is told so by its own socket. */
-	genlmsg_multicast_netns(&eccp_nl_family, net, message->skb, 0, ECCP_NLGRP_EVENTS, GFP_KERNEL);
+	genlmsg_multicast_netns(&eccp_nl_family, net, message->skb, 0, ECCP_NLGRP_EVENTS,
+				may_sleep ? GFP_KERNEL : GFP_ATOMIC);
 }
 
 void shim_message_end(struct shim_message *message)

@@ -38,8 +38,8 @@ long *shim_dump_position(void *cb);
 int shim_dump_begin(struct sk_buff *skb, void *cb, u32 cmd, struct shim_message *message);
 
 bool shim_event_wanted(struct net *net);
-int shim_event_begin(u32 cmd, struct shim_message *message);
-void shim_event_send(struct net *net, struct shim_message *message);
+int shim_event_begin(u32 cmd, struct shim_message *message, bool may_sleep);
+void shim_event_send(struct net *net, struct shim_message *message, bool may_sleep);
 
 void shim_message_end(struct shim_message *message);
 void shim_message_cancel(struct shim_message *message);

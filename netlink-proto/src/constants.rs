@@ -73,6 +73,8 @@ values! {
         28 "redirect-added" RedirectAdded,
         #[doc = "A flow has another local or remote ID."]
         29 "flow-renamed" FlowRenamed,
+        #[doc = "RSYNs are not sent on by an entry any more."]
+        30 "redirect-removed" RedirectRemoved,
     }
 }
 
@@ -193,6 +195,10 @@ values! {
         21 "peer-lost" PeerLost,
         #[doc = "A NAT has given the peer another address or port."]
         22 "nat" Nat,
+        #[doc = "It has lasted as long as it may."]
+        23 "expired" Expired,
+        #[doc = "The host is at the address that it had left."]
+        24 "returned" Returned,
     }
 }
 

@@ -39,7 +39,7 @@ pub enum Attributes {
     FlowRef(Vec<FlowRefAttribute>),
     /// Of rule-add, rule-delete and rule-get.
     Rule(Vec<RuleAttribute>),
-    /// Of redirect-add, redirect-delete, redirect-get and redirect-added.
+    /// Of redirect-add, redirect-delete, redirect-get, redirect-added and redirect-removed.
     Redirect(Vec<RedirectAttribute>),
     /// Of a command that this version of the crate does not know.
     Other(Vec<DefaultNla>),
@@ -128,7 +128,8 @@ pub fn attribute_name(command: Command, kind: u16) -> Option<&'static str> {
         Command::RedirectAdd
         | Command::RedirectDelete
         | Command::RedirectGet
-        | Command::RedirectAdded => name_of::<RedirectAttribute>(kind),
+        | Command::RedirectAdded
+        | Command::RedirectRemoved => name_of::<RedirectAttribute>(kind),
         Command::Other(_) => None,
     }
 }
@@ -187,7 +188,8 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
             Command::RedirectAdd
             | Command::RedirectDelete
             | Command::RedirectGet
-            | Command::RedirectAdded => Attributes::Redirect(parse_all(bytes)?),
+            | Command::RedirectAdded
+            | Command::RedirectRemoved => Attributes::Redirect(parse_all(bytes)?),
             Command::Other(_) => Attributes::Other(
                 NlasIterator::new(bytes)
                     .map(|attribute| parse_other(&attribute?))

@@ -119,6 +119,8 @@ enum eccp_policy {
  * @ECCP_REASON_REMOVED: One side removed the flow; the connection goes on.
  * @ECCP_REASON_PEER_LOST: The peer proved that it knows the flow no more.
  * @ECCP_REASON_NAT: A NAT has given the peer another address or port.
+ * @ECCP_REASON_EXPIRED: It has lasted as long as it may.
+ * @ECCP_REASON_RETURNED: The host is at the address that it had left.
  */
 enum eccp_reason {
 	ECCP_REASON_COMMAND = 1,
@@ -143,6 +145,8 @@ enum eccp_reason {
 	ECCP_REASON_REMOVED,
 	ECCP_REASON_PEER_LOST,
 	ECCP_REASON_NAT,
+	ECCP_REASON_EXPIRED,
+	ECCP_REASON_RETURNED,
 };
 
 enum {
@@ -424,6 +428,7 @@ enum {
 	ECCP_A_STATS_FLOW_IDS_RENEWED,
 	ECCP_A_STATS_PEER_FLOW_IDS_RENEWED,
 	ECCP_A_STATS_FLOW_IDS_REFUSED,
+	ECCP_A_STATS_REBINDINGS_REVERTED,
 
 	__ECCP_A_STATS_MAX,
 	ECCP_A_STATS_MAX = (__ECCP_A_STATS_MAX - 1)
@@ -448,6 +453,7 @@ enum {
 	ECCP_A_REDIRECT_FLOW_ID,
 	ECCP_A_REDIRECT_LEFT_MS,
 	ECCP_A_REDIRECT_HITS,
+	ECCP_A_REDIRECT_REASON,
 
 	__ECCP_A_REDIRECT_MAX,
 	ECCP_A_REDIRECT_MAX = (__ECCP_A_REDIRECT_MAX - 1)
@@ -483,6 +489,7 @@ enum {
 	ECCP_CMD_REDIRECT_GET,
 	ECCP_CMD_REDIRECT_ADDED,
 	ECCP_CMD_FLOW_RENAMED,
+	ECCP_CMD_REDIRECT_REMOVED,
 
 	__ECCP_CMD_MAX,
 	ECCP_CMD_MAX = (__ECCP_CMD_MAX - 1)

@@ -18,6 +18,8 @@ pub enum PathChange {
     PeerMoved,
     /// A NAT has given the peer another address or port, and the peer has answered there (R22).
     PeerRebound,
+    /// The address that the peer had before that has answered after all, and is in use again.
+    PeerReverted,
 }
 
 /// Why data goes along another flow.

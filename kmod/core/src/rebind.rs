@@ -4,8 +4,9 @@
 //!
 //! R22: an unannounced source becomes the peer's address, for the version that is proven already,
 //! if it has returned a challenge that was sent there and the address on record has not returned
-//! the one that was sent to it at the same time. So who only copies or forwards packets gains
-//! nothing as long as the address on record works.
+//! the one that was sent to it at the same time, nor the second one. So who only copies or
+//! forwards packets gains nothing as long as the address on record works; and if it answers after
+//! all, it is the peer's address again.
 
 use super::address::{Encap, Path, RemoteAddr, RxInfo};
 use super::connection::{Connection, Transmit};
@@ -20,12 +21,32 @@ use super::wire::{Message, ProbeMark};
 
 /// Challenges to one source before it is given up.
 const TRIES: u8 = 4;
+/// Challenges that the address on record has had when it is given up, at least.
+const LEAST_TRIES: u8 = 2;
+/// How long a source may take to answer, or to send enough to be asked: the round trip may be much
+/// longer than the one that is known.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long no other source is looked at after one was given up.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Shortest time between two challenges.
-const LEAST_GAP: Duration = Duration::from_millis(25);
-/// When a source that was never decided on makes room for another.
-const STALE: Duration = Duration::from_secs(10);
+/// Shortest time between two challenges, and by how much an answer may at least be later than
+/// the round trips that are known.
+const LEAST_GAP: Duration = Duration::from_millis(5);
+/// How long the address on record before a verdict can take it back.
+const APPEAL: Duration = Duration::from_secs(2);
+
+/// How far the question is where the peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    /// The source has not answered.
+    Asked,
+    /// Nor has enough come from it to be asked again.
+    Starved,
+    /// It has, and becomes the peer's address then, unless the address on record answers.
+    Proven { verdict: Instant },
+    /// It has become the peer's address; the source is now the one that was on record before, and
+    /// is asked a few times more with gaps of this size.
+    Decided { gap: Duration },
+}
 
 /// A source of the peer's packets that nobody has announced. A connection looks at one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,9 +56,7 @@ pub(super) struct Stray {
     path: Path,
     serial: u32,
     retry: Retry,
-    /// When it is decided, if the source has answered by then.
-    verdict: Instant,
-    proven: bool,
+    stage: Stage,
     /// The challenge of this try is still to be sent along the path in use.
     ask_old: bool,
     /// Bytes received from it and sent to it.
@@ -113,25 +132,33 @@ impl Flow {
         }
         let bytes = u32::try_from(len).unwrap_or(u32::MAX);
         if let Some(stray) = &mut shared.stray {
-            let stale = now >= stray.verdict.after(STALE);
-            if stray.flow == self.index && stray.path.same_remote(&path) {
+            let same = stray.flow == self.index && stray.path.same_remote(&path);
+            if same {
                 stray.received = stray.received.saturating_add(bytes);
             }
-            if !stale {
+            if same && stray.stage == Stage::Starved {
+                stray.stage = Stage::Asked;
+                stray.retry.next = Some(now);
+            }
+            let asked_all = stray.retry.tries >= TRIES && stray.retry.is_due(now);
+            let makes_room = match stray.stage {
+                Stage::Asked | Stage::Starved => asked_all && !same,
+                Stage::Proven { .. } => false,
+                Stage::Decided { .. } => true,
+            };
+            if !makes_room {
                 return;
             }
         }
         if now < self.nat.not_before {
             return;
         }
-        let gap = self.question_gap().0.saturating_mul(2);
         shared.stray = Some(Stray {
             flow: self.index,
             path,
             serial: self.probe.next_serial(),
             retry: Retry::starting(now),
-            verdict: now.after(Duration(gap)),
-            proven: false,
+            stage: Stage::Asked,
             ask_old: false,
             received: bytes,
             sent: 0,
@@ -150,26 +177,55 @@ impl Flow {
         let Some(mut stray) = self.stray(shared).filter(|stray| answers(stray.serial)) else {
             return false;
         };
+        let from_source = stray.path.same_remote(path) && stray.path.local == path.local;
+        if matches!(stray.stage, Stage::Decided { .. }) {
+            // What the address in use answers to challenges of before the verdict says no more.
+            if from_source && now < stray.retry.since.after(APPEAL) {
+                self.revert(shared, now, &stray.path);
+            }
+            return true;
+        }
         if self.path.same_remote(path) && self.path.local == path.local {
             // R22: the address on record works.
             shared.counters.rebindings_refused =
                 shared.counters.rebindings_refused.saturating_add(1);
             shared.emit(Event::RebindingRefused { flow: self.index });
             self.forget_stray(shared, now);
-        } else {
-            stray.proven |= stray.path.same_remote(path);
+        } else if from_source && matches!(stray.stage, Stage::Asked | Stage::Starved) {
+            stray.stage = Stage::Proven {
+                verdict: self.verdict(&mut stray.retry, now),
+            };
             shared.stray = Some(stray);
             self.expire_stray(shared, now);
         }
         true
     }
 
-    /// Time between two challenges: the address on record has one and a half round trips to
-    /// answer each, because data is lost meanwhile if it is not there any more.
+    /// When a source is believed that answers now: the address on record has been silent for the
+    /// longer of the two round trips since its latest challenge, of which it has had two. One that
+    /// is late has a quarter of that to spare.
+    fn verdict(&self, retry: &mut Retry, now: Instant) -> Instant {
+        let measured = now.since(retry.since);
+        let longer = self
+            .rtt
+            .smoothed()
+            .map_or(measured, |rtt| rtt.max(measured));
+        let asked = match retry.last {
+            Some(last) if retry.tries >= LEAST_TRIES => last,
+            _ => {
+                retry.next = Some(now);
+                now
+            }
+        };
+        let spare = Duration(longer.0 >> 2).max(LEAST_GAP);
+        asked.after(longer).after(spare).max(now)
+    }
+
+    /// Time from the first challenge to the second, which is doubled from then on.
     fn question_gap(&self) -> Duration {
         let known = self.rtt.smoothed();
         known.map_or(FIRST_RETRY, |Duration(rtt)| {
-            Duration(rtt.saturating_add(rtt >> 1)).clamp(LEAST_GAP, MAX_RETRY)
+            Duration(rtt >> 1).clamp(LEAST_GAP, MAX_RETRY)
         })
     }
 
@@ -198,15 +254,46 @@ impl Flow {
         };
         if !self.is_settled() || self.peer_is_moving() {
             shared.stray = None;
-        } else if stray.proven && stray.verdict <= now {
-            self.rebind(shared, now, &stray.path);
-        } else if !stray.proven && stray.retry.tries >= TRIES && stray.retry.is_due(now) {
-            self.forget_stray(shared, now);
+            return;
+        }
+        match stray.stage {
+            Stage::Proven { verdict } if verdict <= now => self.rebind(shared, now, stray),
+            Stage::Asked | Stage::Starved if now >= stray.retry.since.after(PATIENCE) => {
+                self.forget_stray(shared, now);
+            }
+            _ => {}
         }
     }
 
-    /// R22: the peer is at the far end of `to` now.
-    fn rebind(&mut self, shared: &mut Shared, now: Instant, to: &Path) {
+    /// R22: the peer is at the far end of `stray`'s path now. The address that it was at may still
+    /// answer, because both challenges were lost or are late, and is asked a few times more.
+    fn rebind(&mut self, shared: &mut Shared, now: Instant, stray: Stray) {
+        let (before, gap) = (self.path, self.question_gap());
+        shared.counters.rebindings = shared.counters.rebindings.saturating_add(1);
+        self.follow(shared, now, &stray.path, PathChange::PeerRebound);
+        shared.stray = Some(Stray {
+            path: before,
+            stage: Stage::Decided { gap },
+            retry: Retry {
+                tries: 1,
+                ..Retry::starting(now)
+            },
+            ask_old: false,
+            // It was proven, so nothing limits what it gets.
+            received: u32::MAX,
+            ..stray
+        });
+    }
+
+    /// The address that was on record before the latest verdict answers.
+    fn revert(&mut self, shared: &mut Shared, now: Instant, to: &Path) {
+        let counter = &mut shared.counters.rebindings_reverted;
+        *counter = counter.saturating_add(1);
+        self.follow(shared, now, to, PathChange::PeerReverted);
+        self.forget_stray(shared, now);
+    }
+
+    fn follow(&mut self, shared: &mut Shared, now: Instant, to: &Path, why: PathChange) {
         let old = self.data_path();
         let same_host = self.path.remote == to.remote;
         self.path = Path {
@@ -217,18 +304,23 @@ impl Flow {
         if !same_host {
             self.rtt = Rtt::UNKNOWN;
         }
-        shared.counters.rebindings = shared.counters.rebindings.saturating_add(1);
         self.settle_doubt(shared, now, old);
-        self.note_path(shared, old, PathChange::PeerRebound);
+        self.note_path(shared, old, why);
     }
 
     pub(super) fn stray_timeout(&self, shared: &Shared) -> Option<Instant> {
         let stray = self.stray(shared)?;
-        let verdict = Some(stray.verdict).filter(|_| stray.proven);
-        earliest(verdict, stray.retry.next)
+        let again = stray.retry.next.filter(|_| stray.retry.tries < TRIES);
+        match stray.stage {
+            Stage::Asked | Stage::Starved => {
+                earliest(again, Some(stray.retry.since.after(PATIENCE)))
+            }
+            Stage::Proven { verdict } => earliest(Some(verdict), again),
+            Stage::Decided { .. } => again,
+        }
     }
 
-    /// The challenges, to the new source and along the path in use.
+    /// The challenges, to the source until it has answered and along the path in use.
     pub(super) fn poll_stray(
         &mut self,
         shared: &mut Shared,
@@ -251,16 +343,31 @@ impl Flow {
         if !stray.retry.is_due(now) || stray.retry.tries >= TRIES {
             return None;
         }
-        stray.retry.tried(now, self.question_gap(), host);
-        stray.ask_old = true;
-        shared.stray = Some(stray);
+        let before = stray.retry;
+        let (gap, decided) = match stray.stage {
+            Stage::Decided { gap } => (gap, true),
+            _ => (self.question_gap(), false),
+        };
+        stray.retry.tried(now, gap, host);
+        stray.ask_old = !decided;
+        if matches!(stray.stage, Stage::Proven { .. }) {
+            shared.stray = Some(stray);
+            return self.poll_stray(shared, host, now, buf);
+        }
         let sent = self.send_probe(shared, host, mark, &stray.path, buf);
         let len = sent.map_or(0, |sent| u32::try_from(sent.len).unwrap_or(u32::MAX));
         let total = stray.sent.saturating_add(len);
         if total > stray.received.saturating_mul(AMPLIFICATION) {
             let limited = &mut shared.counters.amplification_limited;
             *limited = limited.saturating_add(1);
-            return self.poll_stray(shared, host, now, buf);
+            stray.retry = Retry {
+                next: None,
+                ..before
+            };
+            stray.stage = Stage::Starved;
+            stray.ask_old = false;
+            shared.stray = Some(stray);
+            return None;
         }
         stray.sent = total;
         shared.stray = Some(stray);

@@ -378,40 +378,46 @@ impl<'a> Cache<'a> {
     }
 
     /// An RSYN that has left from the old address of an entry, newer than it: the mover is
-    /// there again. True if there was one.
-    pub fn withdraw(&mut self, from: &IpAddr128, rsyn: &PassingRsyn) -> bool {
+    /// there again. The entry that is taken away.
+    pub fn withdraw(&mut self, from: &IpAddr128, rsyn: &PassingRsyn) -> Option<Redirect> {
         let home =
             |r: &Redirect| r.flow == rsyn.sender && r.old == *from && r.version < rsyn.version;
         let mut places = self.places(rsyn.sender).iter_mut();
-        match places.find(|place| place.as_ref().is_some_and(home)) {
-            Some(place) => {
-                *place = None;
-                true
-            }
-            None => false,
-        }
+        places
+            .find(|place| place.as_ref().is_some_and(home))?
+            .take()
     }
 
-    /// Takes away the entries for an old address, whoever made them: of one flow, or all. Returns
-    /// how many there were.
-    pub fn remove(&mut self, old: &IpAddr128, flow: Option<u64>) -> usize {
-        self.clear(|r| r.old == *old && flow.is_none_or(|flow| r.flow == flow))
+    /// Takes away the first entry for an old address at position `at` or behind it, whoever made it:
+    /// of one flow, or of any. Returns it and its position.
+    pub fn take_for(
+        &mut self,
+        at: usize,
+        old: &IpAddr128,
+        flow: Option<u64>,
+    ) -> Option<(usize, Redirect)> {
+        self.take(at, |r| {
+            r.old == *old && flow.is_none_or(|flow| r.flow == flow)
+        })
     }
 
-    /// Takes away what has lasted long enough; how many there were.
-    pub fn sweep(&mut self, now: Instant) -> usize {
-        self.clear(|r| r.until <= now)
+    /// Takes away the first entry at position `at` or behind it that has lasted long enough.
+    /// Returns it and its position.
+    pub fn take_expired(&mut self, at: usize, now: Instant) -> Option<(usize, Redirect)> {
+        self.take(at, |r| r.until <= now)
     }
 
-    fn clear(&mut self, which: impl Fn(&Redirect) -> bool) -> usize {
-        let mut cleared = 0usize;
-        for place in self.slots.iter_mut() {
-            if place.as_ref().is_some_and(&which) {
-                *place = None;
-                cleared = cleared.saturating_add(1);
-            }
-        }
-        cleared
+    fn take(&mut self, at: usize, which: impl Fn(&Redirect) -> bool) -> Option<(usize, Redirect)> {
+        let places = self.slots.iter_mut().enumerate().skip(at);
+        let mut fitting = places.filter(|(_, place)| place.as_ref().is_some_and(&which));
+        let (at, place) = fitting.next()?;
+        Some((at, place.take()?))
+    }
+
+    /// When the next entry has lasted long enough; `None`: there is none.
+    #[must_use]
+    pub fn next_end(&self) -> Option<Instant> {
+        self.slots.iter().flatten().map(|r| r.until).min()
     }
 
     /// The first entry at position `at` or behind it, and its position.

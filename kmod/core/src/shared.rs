@@ -63,6 +63,8 @@ pub struct Counters {
     pub rebindings: u64,
     /// Those that were not obeyed because the address on record answered.
     pub rebindings_refused: u64,
+    /// Those that were obeyed, and taken back because the address on record answered after all.
+    pub rebindings_reverted: u64,
 }
 
 /// An answer that waits for transmission.
@@ -235,6 +237,7 @@ impl Shared {
             strays: 0,
             rebindings: 0,
             rebindings_refused: 0,
+            rebindings_reverted: 0,
         },
         version_refused: false,
         carrier: Carrier::FIRST,

@@ -5,7 +5,8 @@ use eccp_core::address::{Encap, IpAddr128, LocalAddress};
 use eccp_core::event::{Event, PathChange};
 use eccp_core::settings::{Encapsulation, Settings};
 use eccp_core::sim::{Faults, Nat, Node, Rng, World, FLOW};
-use eccp_core::time::Duration;
+use eccp_core::time::{Duration, Instant};
+use eccp_core::wire::{Header, PacketType};
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -29,12 +30,18 @@ fn settings() -> Settings {
 
 /// A client behind a NAT, which lets only UDP pass, and a server with a public address.
 fn world(settings: Settings) -> World {
+    world_with(settings, 20)
+}
+
+/// The same at a round trip of so many milliseconds.
+fn world_with(settings: Settings, round_trip: u64) -> World {
     let nodes = [
         Node::new(1, settings, vec![addr(CLIENT, 1)]),
         Node::new(2, settings, vec![addr(SERVER, 1)]),
     ];
     let faults = Faults {
         blocks_native: true,
+        delay: Duration::from_millis(round_trip / 2),
         ..Faults::NONE
     };
     let mut world = World::new(3, nodes, faults);
@@ -197,6 +204,135 @@ fn who_forwards_packets_does_not_become_the_peer() {
     let counters = world.nodes[SERVER].conn.counters();
     assert_eq!(counters.rebindings, 0);
     assert!(counters.rebindings_refused >= 5, "{counters:?}");
+}
+
+/// What a silent rebinding costs from the packet that shows it to the decision.
+fn cost(mut world: World, round_trip: u64) -> u64 {
+    world.faults.delay = Duration::from_millis(round_trip / 2);
+    world.nat.as_mut().unwrap().flush();
+    world.data_every = Some(Duration::from_millis(1));
+    let flushed = world.now;
+    run(&mut world, 3_000);
+    let rebound = |event: &Event| {
+        matches!(
+            event,
+            Event::PathChanged {
+                why: PathChange::PeerRebound,
+                ..
+            }
+        )
+    };
+    let at = world.event_at(SERVER, rebound).expect("followed");
+    let counters = world.nodes[SERVER].conn.counters();
+    assert_eq!((counters.rebindings, counters.rebindings_reverted), (1, 0));
+    let shown = flushed.after(Duration::from_millis(round_trip / 2));
+    at.since(shown).as_millis()
+}
+
+#[test]
+fn a_new_binding_costs_less_than_two_round_trips() {
+    for round_trip in [2, 20, 200, 1_000] {
+        let took = cost(world_with(settings(), round_trip), round_trip);
+        let most = (2 * round_trip).max(round_trip + 16);
+        assert!(
+            (round_trip..=most).contains(&took),
+            "{took} ms at a round trip of {round_trip} ms"
+        );
+    }
+}
+
+/// The network is ten times as slow as when the connection was set up, or a tenth.
+#[test]
+fn a_new_binding_is_followed_whatever_is_known_of_the_round_trip() {
+    for (known, round_trip) in [(20, 200), (20, 1_000), (200, 20)] {
+        let took = cost(world_with(settings(), known), round_trip);
+        let longer = known.max(round_trip);
+        assert!(
+            (longer..=2 * longer).contains(&took),
+            "{took} ms at a round trip of {round_trip} ms and not {known} ms"
+        );
+    }
+}
+
+/// The first challenge to the address on record is lost while somebody forwards the other.
+#[test]
+fn one_lost_challenge_is_not_silence() {
+    let mut world = plain_world();
+    let (client, server) = (addr(CLIENT, 1).addr, addr(SERVER, 1).addr);
+    world.relay = Some(IpAddr128::from_v4([198, 51, 100, 66]));
+    world.dead = vec![(server, client)];
+    world.data_every = Some(Duration::from_millis(5));
+    while world.nodes[SERVER].conn.counters().probes == 0 {
+        run(&mut world, 1);
+    }
+    world.dead.clear();
+    run(&mut world, 500);
+    let counters = world.nodes[SERVER].conn.counters();
+    assert_eq!(
+        (counters.rebindings, counters.rebindings_refused),
+        (0, 1),
+        "{counters:?}"
+    );
+}
+
+/// Everything that the address on record says is lost while a source is asked that only forwards:
+/// it is believed, until the true address answers.
+#[test]
+fn an_address_on_record_that_was_only_unlucky_is_taken_back() {
+    let mut world = plain_world();
+    let (client, server) = (addr(CLIENT, 1).addr, addr(SERVER, 1).addr);
+    let relay = IpAddr128::from_v4([198, 51, 100, 66]);
+    world.relay = Some(relay);
+    world.dead = vec![(server, client)];
+    world.data_every = Some(Duration::from_millis(5));
+    let remote = |world: &World| world.nodes[SERVER].conn.data_path(FLOW).unwrap().remote;
+    while remote(&world) == client {
+        run(&mut world, 1);
+        assert!(world.now < Instant(10_000_000), "never believed");
+    }
+    assert_eq!(remote(&world), relay);
+    world.dead.clear();
+    run(&mut world, 200);
+    assert_eq!(remote(&world), client);
+    run(&mut world, 10_000);
+    assert_eq!(remote(&world), client);
+    let counters = world.nodes[SERVER].conn.counters();
+    assert_eq!(
+        (counters.rebindings, counters.rebindings_reverted),
+        (1, 1),
+        "{counters:?}"
+    );
+}
+
+/// Somebody lets only copies of the peer's packets pass, and the answers of the true address later.
+#[test]
+fn an_answer_that_was_kept_back_counts_for_two_seconds() {
+    for (kept_back, taken_back) in [(1_000, true), (3_000, false)] {
+        let mut world = plain_world();
+        let (client, server) = (addr(CLIENT, 1).addr, addr(SERVER, 1).addr);
+        let relay = IpAddr128::from_v4([198, 51, 100, 66]);
+        world.relay = Some(relay);
+        world.dead = vec![(client, server)];
+        world.captured = Some(Vec::new());
+        world.data_every = Some(Duration::from_millis(100));
+        let remote = |world: &World| world.nodes[SERVER].conn.data_path(FLOW).unwrap().remote;
+        while remote(&world) == client {
+            run(&mut world, 1);
+            assert!(world.now < Instant(10_000_000), "never believed");
+        }
+        world.data_every = None;
+        run(&mut world, kept_back);
+        let answers: Vec<_> = world.captured.take().unwrap();
+        world.dead.clear();
+        for packet in answers {
+            let kind = Header::parse(&packet.bytes).map(|header| header.kind);
+            if kind == Ok(PacketType::Pong) && packet.path.local == client {
+                world.inject(client, server, &packet.bytes);
+            }
+        }
+        run(&mut world, 100);
+        assert_eq!(remote(&world) == client, taken_back, "after {kept_back} ms");
+    }
 }
 
 /// Data alone, without the peer behind it, makes no more of us than its own share.

@@ -469,6 +469,17 @@ fn entry(flow: u64, old: u32, version: u64, until: u64) -> Redirect {
     }
 }
 
+/// How many entries have lasted long enough; each is taken away once.
+fn expire(cache: &mut Cache<'_>, now: Instant) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while let Some((found, entry)) = cache.take_expired(at, now) {
+        assert!(entry.until <= now && found >= at);
+        (at, count) = (found + 1, count + 1);
+    }
+    assert!(cache.take_expired(0, now).is_none());
+    count
+}
+
 #[test]
 fn the_table_is_bounded_whoever_fills_it() {
     let router = Router::new(&mut SimHost::new(3, Instant(0)));
@@ -488,11 +499,13 @@ fn the_table_is_bounded_whoever_fills_it() {
     }
     assert!(learnt > MAX_LEARNT / 2 && learnt <= MAX_LEARNT);
     // What has expired makes room, and nothing else does.
-    assert_eq!(cache.sweep(Instant(99)), 0);
+    assert_eq!(expire(&mut cache, Instant(99)), 0);
+    assert_eq!(cache.next_end(), Some(Instant(100)));
     assert!(cache.learn(entry(5, 77, 1, 200), Instant(100)).is_ok());
-    assert!(cache.sweep(Instant(100)) > MAX_LEARNT / 2);
-    assert_eq!(cache.sweep(Instant(200)), 1);
-    assert!(cache.next(0).is_none());
+    assert!(expire(&mut cache, Instant(100)) > MAX_LEARNT / 2);
+    assert_eq!(cache.next_end(), Some(Instant(200)));
+    assert_eq!(expire(&mut cache, Instant(200)), 1);
+    assert!(cache.next(0).is_none() && cache.next_end().is_none());
     // The operator's.
     for n in 0..MAX_SET as u32 {
         cache.set(entry(0, n, 0, 100)).expect("room");
@@ -502,7 +515,10 @@ fn the_table_is_bounded_whoever_fills_it() {
     let old = IpAddr128::from_v4([0, 0, 0, 5]);
     assert!(cache.find(42, &old, Instant(99)).is_some());
     assert!(cache.find(42, &old, Instant(100)).is_none());
-    assert_eq!(cache.remove(&old, None), 1);
+    assert!(cache.take_for(0, &old, Some(42)).is_none());
+    let taken = cache.take_for(0, &old, None);
+    assert_eq!(taken.map(|(_, entry)| entry.old), Some(old));
+    assert!(cache.take_for(0, &old, None).is_none());
     assert!(cache.find(42, &old, Instant(99)).is_none());
     assert!(cache.set(entry(0, 999, 0, 100)).is_ok());
 }

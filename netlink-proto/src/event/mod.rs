@@ -56,8 +56,8 @@ pub enum Event {
     Flow(Command, Flow),
     /// An address vanished.
     AddressGone(AddressGone),
-    /// RSYNs of a flow that has moved are sent on.
-    Redirect(Redirect),
+    /// RSYNs are sent on, or are not any more.
+    Redirect(Command, Redirect),
     /// A notification that this version of the crate does not know.
     Other(Message),
 }
@@ -70,7 +70,7 @@ impl From<Message> for Event {
             }
             Attributes::Flow(attributes) => Event::Flow(message.command, attributes.into()),
             Attributes::AddressGone(attributes) => Event::AddressGone(attributes.into()),
-            Attributes::Redirect(attributes) => Event::Redirect(attributes.into()),
+            Attributes::Redirect(attributes) => Event::Redirect(message.command, attributes.into()),
             _ => Event::Other(message),
         }
     }
@@ -80,9 +80,10 @@ impl Event {
     /// The notification's command, which is its name.
     pub fn command(&self) -> Command {
         match self {
-            Event::Connection(command, _) | Event::Flow(command, _) => *command,
+            Event::Connection(command, _)
+            | Event::Flow(command, _)
+            | Event::Redirect(command, _) => *command,
             Event::AddressGone(_) => Command::AddressGone,
-            Event::Redirect(_) => Command::RedirectAdded,
             Event::Other(message) => message.command,
         }
     }

@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::attribute::attributes;
+use crate::constants::Reason;
 
 attributes! {
     /// Where a router sends on RSYNs.
@@ -22,5 +23,7 @@ attributes! {
         6 "left-ms" LeftMs(u32),
         #[doc = "RSYNs that were sent on by it."]
         7 "hits" Hits(u64),
+        #[doc = "Why nothing is sent on any more."]
+        8 "reason" Reason(Reason),
     }
 }

@@ -8,6 +8,8 @@ use std::net::IpAddr;
 pub use attribute::RedirectAttribute;
 use netlink_packet_core::DefaultNla;
 
+use crate::constants::Reason;
+
 /// An entry of the cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redirect {
@@ -22,6 +24,8 @@ pub struct Redirect {
     pub left_ms: Option<u32>,
     /// RSYNs that were sent on by it.
     pub hits: Option<u64>,
+    /// Why nothing is sent on any more; only in the notification of that.
+    pub reason: Option<Reason>,
     /// What this crate does not know.
     pub other: Vec<DefaultNla>,
 }
@@ -39,6 +43,7 @@ impl From<Vec<RedirectAttribute>> for Redirect {
                 A::FlowId(value) => entry.flow_id = Some(value),
                 A::LeftMs(value) => entry.left_ms = Some(value),
                 A::Hits(value) => entry.hits = Some(value),
+                A::Reason(value) => entry.reason = Some(value),
                 A::Other(other) => entry.other.push(other),
             }
         }

@@ -116,7 +116,7 @@ values! {
         54 "drop-early-data" DropEarlyData,
         #[doc = "Packets for which there was no memory."]
         55 "drop-no-memory" DropNoMemory,
-        #[doc = "Packets of strangers beyond the rate at which they are looked at."]
+        #[doc = "First SYNs for no service and packets of other versions beyond the rate at which they are answered."]
         56 "drop-stranger-rate" DropStrangerRate,
         #[doc = "Outgoing packets of a flow without a usable path."]
         57 "drop-no-path" DropNoPath,
@@ -216,5 +216,7 @@ values! {
         104 "peer-flow-ids-renewed" PeerFlowIdsRenewed,
         #[doc = "New local IDs that could not be entered; the flow went on with the old one."]
         105 "flow-ids-refused" FlowIdsRefused,
+        #[doc = "Rebindings that were taken back, because the address before them answered after all."]
+        106 "rebindings-reverted" RebindingsReverted,
     }
 }

@@ -26,6 +26,7 @@ mod outages;
 mod path_state;
 mod permission;
 mod redirection;
+mod redirection_entries;
 mod roaming;
 mod sockets;
 mod strangers;
@@ -56,6 +57,7 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     ends::TABLE,
     both::TABLE,
     redirection::TABLE,
+    redirection_entries::TABLE,
     lifecycle::TABLE,
     congestion::TABLE,
     strangers::TABLE,

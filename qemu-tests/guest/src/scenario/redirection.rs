@@ -18,7 +18,7 @@ use eccp_netlink::event::Event;
 use eccp_netlink::redirect::Redirect;
 use eccp_netlink::settings::SettingsAttribute;
 use eccp_netlink::stats::Counter;
-use eccp_netlink::{Encap, Monitor, Notice};
+use eccp_netlink::{Command, Encap, Monitor, Notice, Reason};
 use rustix::net::{sendto, sockopt, AddressFamily, Protocol, SendFlags, SocketType};
 
 use super::both::{leave, waits};
@@ -69,15 +69,15 @@ const fn scenario(name: &'static str, run: fn(&Stage) -> Result<()>) -> Scenario
 }
 
 /// A connection between the first address of either.
-struct Meeting {
-    campus: Campus,
+pub(super) struct Meeting {
+    pub(super) campus: Campus,
     family: Family,
     pair: Pair,
 }
 
 impl Meeting {
     /// Connects; `asks` says whether the hosts ask routers for tickets.
-    fn arrange(
+    pub(super) fn arrange(
         stage: &Stage,
         family: Family,
         encap: Encap,
@@ -108,7 +108,7 @@ impl Meeting {
     }
 
     /// No moment passes at which one could tell the other.
-    fn both_move(&self) -> Result<()> {
+    pub(super) fn both_move(&self) -> Result<()> {
         let (client, server) = (&self.campus.client, &self.campus.server);
         client.run(|| leave(Access::WIFI))?;
         server.run(|| leave(Access::FIRST))?;
@@ -117,7 +117,7 @@ impl Meeting {
     }
 
     /// Both have found each other, and data flows.
-    fn have_met(self, stage: &Stage) -> Result<Campus> {
+    pub(super) fn have_met(self, stage: &Stage) -> Result<Campus> {
         let begin = Instant::now();
         let limit = stage.patience(LIMIT);
         let server = Access::SECOND.address(self.family);
@@ -135,7 +135,7 @@ impl Meeting {
     }
 
     /// Waits until the client has its ticket.
-    fn wait_for_ticket(&self, stage: &Stage) -> Result<()> {
+    pub(super) fn wait_for_ticket(&self, stage: &Stage) -> Result<()> {
         let mut client = Control::open(&self.campus.client)?;
         wait_for(&mut client, Counter::RedirectTickets, 1, stage)
     }
@@ -146,7 +146,12 @@ impl Meeting {
 }
 
 /// Waits until a counter has a value at least.
-fn wait_for(control: &mut Control, counter: Counter, least: u64, stage: &Stage) -> Result<()> {
+pub(super) fn wait_for(
+    control: &mut Control,
+    counter: Counter,
+    least: u64,
+    stage: &Stage,
+) -> Result<()> {
     let (begin, limit) = (Instant::now(), stage.patience(LIMIT));
     loop {
         let counters = control.counters()?;
@@ -195,13 +200,42 @@ fn finds(stage: &Stage, family: Family, encap: Encap) -> Result<()> {
     ] {
         ensure!(counters.get(counter) > 0, "the router counts {counters}");
     }
+    let told = next_redirect(&mut monitor, Command::RedirectAdded)?;
+    ensure!(
+        told.old == Some(old) && told.flow_id == Some(flow),
+        "the router says {told:?}"
+    );
+    comes_home(stage, &campus, family)?;
+    let told = next_redirect(&mut monitor, Command::RedirectRemoved)?;
+    ensure!(
+        told.old == Some(old) && told.reason == Some(Reason::Returned) && told.hits >= entry.hits,
+        "the router says {told:?}"
+    );
+    ensure!(
+        router.counters()?.get(Counter::RedirectWithdrawn) == 1,
+        "the router counts {}",
+        router.counters()?
+    );
+    Ok(())
+}
+
+/// The client has the address again that it had left, and uses it.
+fn comes_home(stage: &Stage, campus: &Campus, family: Family) -> Result<()> {
+    campus.client.run(|| Access::LTE.leave(family))?;
+    campus.client.run(|| Access::WIFI.arrive(family))?;
+    let mut router = Control::open(&campus.ap)?;
+    wait_for(&mut router, Counter::RedirectWithdrawn, 1, stage)
+}
+
+/// The next event of a router, which must be of one kind.
+pub(super) fn next_redirect(monitor: &mut Monitor, wanted: Command) -> Result<Redirect> {
     let Notice::Event(event) = monitor.next_notice()? else {
         anyhow::bail!("the router's events were lost");
     };
-    let told = matches!(&*event, Event::Redirect(told) if told.old == Some(old));
-    ensure!(told, "the router says {event:?}");
-    drop(campus);
-    Ok(())
+    match *event {
+        Event::Redirect(command, told) if command == wanted => Ok(told),
+        other => anyhow::bail!("the router says {other:?} instead of {wanted}"),
+    }
 }
 
 /// Hosts that ask, and no router that answers: the users' patience ends it.
