@@ -144,6 +144,14 @@ impl<T: Entry> RcuTable<T> {
         }
     }
 
+    /// The first bucket from `at` on that is not empty. Most are: the table is far larger than what
+    /// is in it, so that this decides how long a pass takes.
+    pub(crate) fn next_used(&self, at: usize) -> Option<usize> {
+        let rest = self.buckets.get(at..)?;
+        let offset = rest.iter().position(|head| !head.load(Acquire).is_null())?;
+        Some(at + offset)
+    }
+
     /// Calls `f` with every entry of one bucket.
     pub(crate) fn each_in(&self, bucket: usize, mut f: impl FnMut(&T)) {
         let _guard = rcu::read_lock();
@@ -162,8 +170,8 @@ impl<T: Entry> RcuTable<T> {
     /// entries out.
     pub(crate) fn for_each(&self, wanted: impl Fn(&T) -> bool, mut f: impl FnMut(Arc<T>)) {
         let mut skip = 0;
-        let mut bucket = 0;
-        while bucket < self.buckets.len() {
+        let mut next = 0;
+        while let Some(bucket) = self.next_used(next) {
             let mut some = KVec::new();
             let mut seen = 0usize;
             let mut more = false;
@@ -186,7 +194,7 @@ impl<T: Entry> RcuTable<T> {
             } else {
                 0
             };
-            bucket += usize::from(!more);
+            next = bucket + usize::from(!more);
             some.into_iter().for_each(&mut f);
         }
     }
