@@ -59,7 +59,10 @@ pub(crate) fn dump(cmd: u32, dump: &mut Dump) -> Result {
     }
     dump.at_generation(net.generation());
     let (mut bucket, mut entry) = dump.position();
-    while bucket < crate::flows().buckets() {
+    while let Some(used) = crate::flows().next_used(bucket) {
+        if used != bucket {
+            (bucket, entry) = (used, 0);
+        }
         let flows = flows_in(bucket, &net)?;
         for (at, flow) in flows.iter().enumerate().skip(entry) {
             if !add(cmd, dump, flow)? {
@@ -70,7 +73,7 @@ pub(crate) fn dump(cmd: u32, dump: &mut Dump) -> Result {
         bucket += 1;
         entry = 0;
     }
-    dump.set_position(bucket, 0);
+    dump.set_position(crate::flows().buckets(), 0);
     Ok(())
 }
 
@@ -136,10 +139,12 @@ pub(super) fn named_flow(request: &Request, kind: u32, net: &Arc<Net>) -> Result
 fn info(to: &mut Writer, net: &Arc<Net>) -> Result {
     let table = crate::flows();
     let mut flows = 0u64;
-    for bucket in 0..table.buckets() {
+    let mut next = 0;
+    while let Some(bucket) = table.next_used(next) {
         table.each_in(bucket, |flow| {
             flows += u64::from(flow.connection.net.raw == net.raw && flow.is_in_use());
         });
+        next = bucket + 1;
     }
     to.text(sys::ECCP_A_INFO_MODULE_VERSION, module_version())?;
     to.text(sys::ECCP_A_INFO_KERNEL_RELEASE, kernel_release())?;
