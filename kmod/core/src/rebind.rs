@@ -42,10 +42,10 @@ enum Stage {
     /// Nor has enough come from it to be asked again.
     Starved,
     /// It has, and becomes the peer's address then, unless the address on record answers.
-    Proven { verdict: Instant },
+    Proven,
     /// It has become the peer's address; the source is now the one that was on record before, and
-    /// is asked a few times more with gaps of this size.
-    Decided { gap: Duration },
+    /// is asked a few times more.
+    Decided,
 }
 
 /// A source of the peer's packets that nobody has announced. A connection looks at one at a time.
@@ -57,6 +57,8 @@ pub(super) struct Stray {
     serial: u32,
     retry: Retry,
     stage: Stage,
+    /// Of a source that is proven: when it becomes the peer's address.
+    verdict: Instant,
     /// The challenge of this try is still to be sent along the path in use.
     ask_old: bool,
     /// Bytes received from it and sent to it.
@@ -143,8 +145,8 @@ impl Flow {
             let asked_all = stray.retry.tries >= TRIES && stray.retry.is_due(now);
             let makes_room = match stray.stage {
                 Stage::Asked | Stage::Starved => asked_all && !same,
-                Stage::Proven { .. } => false,
-                Stage::Decided { .. } => true,
+                Stage::Proven => false,
+                Stage::Decided => true,
             };
             if !makes_room {
                 return;
@@ -159,6 +161,7 @@ impl Flow {
             serial: self.probe.next_serial(),
             retry: Retry::starting(now),
             stage: Stage::Asked,
+            verdict: Instant(0),
             ask_old: false,
             received: bytes,
             sent: 0,
@@ -178,7 +181,7 @@ impl Flow {
             return false;
         };
         let from_source = stray.path.same_remote(path) && stray.path.local == path.local;
-        if matches!(stray.stage, Stage::Decided { .. }) {
+        if stray.stage == Stage::Decided {
             // What the address in use answers to challenges of before the verdict says no more.
             if from_source && now < stray.retry.since.after(APPEAL) {
                 self.revert(shared, now, &stray.path);
@@ -192,9 +195,8 @@ impl Flow {
             shared.emit(Event::RebindingRefused { flow: self.index });
             self.forget_stray(shared, now);
         } else if from_source && matches!(stray.stage, Stage::Asked | Stage::Starved) {
-            stray.stage = Stage::Proven {
-                verdict: self.verdict(&mut stray.retry, now),
-            };
+            stray.stage = Stage::Proven;
+            stray.verdict = self.verdict(&mut stray.retry, now);
             shared.stray = Some(stray);
             self.expire_stray(shared, now);
         }
@@ -257,7 +259,7 @@ impl Flow {
             return;
         }
         match stray.stage {
-            Stage::Proven { verdict } if verdict <= now => self.rebind(shared, now, stray),
+            Stage::Proven if stray.verdict <= now => self.rebind(shared, now, stray),
             Stage::Asked | Stage::Starved if now >= stray.retry.since.after(PATIENCE) => {
                 self.forget_stray(shared, now);
             }
@@ -268,12 +270,12 @@ impl Flow {
     /// R22: the peer is at the far end of `stray`'s path now. The address that it was at may still
     /// answer, because both challenges were lost or are late, and is asked a few times more.
     fn rebind(&mut self, shared: &mut Shared, now: Instant, stray: Stray) {
-        let (before, gap) = (self.path, self.question_gap());
+        let before = self.path;
         shared.counters.rebindings = shared.counters.rebindings.saturating_add(1);
         self.follow(shared, now, &stray.path, PathChange::PeerRebound);
         shared.stray = Some(Stray {
             path: before,
-            stage: Stage::Decided { gap },
+            stage: Stage::Decided,
             retry: Retry {
                 tries: 1,
                 ..Retry::starting(now)
@@ -315,8 +317,8 @@ impl Flow {
             Stage::Asked | Stage::Starved => {
                 earliest(again, Some(stray.retry.since.after(PATIENCE)))
             }
-            Stage::Proven { verdict } => earliest(Some(verdict), again),
-            Stage::Decided { .. } => again,
+            Stage::Proven => earliest(Some(stray.verdict), again),
+            Stage::Decided => again,
         }
     }
 
@@ -344,13 +346,9 @@ impl Flow {
             return None;
         }
         let before = stray.retry;
-        let (gap, decided) = match stray.stage {
-            Stage::Decided { gap } => (gap, true),
-            _ => (self.question_gap(), false),
-        };
-        stray.retry.tried(now, gap, host);
-        stray.ask_old = !decided;
-        if matches!(stray.stage, Stage::Proven { .. }) {
+        stray.retry.tried(now, self.question_gap(), host);
+        stray.ask_old = stray.stage != Stage::Decided;
+        if stray.stage == Stage::Proven {
             shared.stray = Some(stray);
             return self.poll_stray(shared, host, now, buf);
         }

@@ -292,7 +292,7 @@ fn an_address_on_record_that_was_only_unlucky_is_taken_back() {
     }
     assert_eq!(remote(&world), relay);
     world.dead.clear();
-    run(&mut world, 200);
+    run(&mut world, 1_000);
     assert_eq!(remote(&world), client);
     run(&mut world, 10_000);
     assert_eq!(remote(&world), client);
