@@ -85,7 +85,7 @@ fn as_stream(stream: Stream) -> TcpStream {
 }
 
 /// Connects, each end with its wish.
-fn connect(campus: &Campus, client: Mode, server: Mode) -> Result<Pair> {
+pub(super) fn connect(campus: &Campus, client: Mode, server: Mode) -> Result<Pair> {
     let listener = campus.server.run(|| {
         let builder = Builder::new()?.mode(server)?.bind(service())?;
         Ok(builder.listen(8)?)
@@ -106,7 +106,7 @@ fn mode(socket: &TcpStream) -> Result<Mode> {
 }
 
 /// Waits until both ends have so many members.
-fn wait_members(stage: &Stage, pair: &Pair, wanted: u32) -> Result<()> {
+pub(super) fn wait_members(stage: &Stage, pair: &Pair, wanted: u32) -> Result<()> {
     let (begin, limit) = (Instant::now(), stage.patience(CHANGE));
     loop {
         let members = [info(&pair.client)?.members, info(&pair.server)?.members];

@@ -15,16 +15,17 @@ use anyhow::{ensure, Context, Result};
 use eccp_core::wire::{Packet, PacketType};
 use eccp_netlink::event::Event;
 use eccp_netlink::settings::SettingsAttribute;
-use eccp_netlink::socket::SocketInfo;
+use eccp_netlink::socket::{Mode, SocketInfo};
 use eccp_netlink::stats::Counter;
 use eccp_netlink::{Command, Monitor, Notice};
 
+use super::aggregation::{connect, wait_members};
 use super::datagram_moves::Exchange;
 use super::lifecycle::{insert, released};
 use super::roaming::Roaming;
 use crate::capture::{Frame, Tap};
 use crate::control::{wait_local, Control};
-use crate::conversation::Load;
+use crate::conversation::{Conversation, Load};
 use crate::module;
 use crate::namespace::Namespace;
 use crate::roster::{Needs, Scenario};
@@ -55,6 +56,7 @@ pub(super) const TABLE: &[Scenario] = &[
         Needs::Module,
         datagrams,
     ),
+    scenario("flow_ids_of_a_bundle_change", false, Needs::Module, bundle),
     scenario(
         "flow_ids_stay_without_the_setting",
         false,
@@ -283,6 +285,24 @@ fn datagrams(stage: &Stage) -> Result<()> {
         lost.iter().all(|lost| u128::from(*lost) <= most),
         "{lost:?} datagrams were lost"
     );
+    Ok(())
+}
+
+/// A member of a bundle moves, and the other one stays.
+fn bundle(stage: &Stage) -> Result<()> {
+    let campus = Campus::build()?;
+    renew([&campus.client, &campus.server], None)?;
+    let pair = connect(&campus, Mode::Aggregate, Mode::Aggregate)?;
+    wait_members(stage, &pair, 2)?;
+    let first = names(ends(&pair)?)?;
+    let load = Load::over(6, 3);
+    let (random, patience) = (stage.random(), stage.patience(LIMIT));
+    let talk = Conversation::start(pair, &random, Some(load), Some(load), patience)?;
+    talk.wait_for_down(load.bytes / 8)?;
+    let second = Access::SECOND.address(Family::V4);
+    Control::open(&campus.server)?.move_flow(first[1], second)?;
+    new_names(stage, || ends(&talk.pair), first)?;
+    talk.finish()?;
     Ok(())
 }
 
