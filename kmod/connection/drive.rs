@@ -196,6 +196,14 @@ impl Connection {
             Event::Ticket { .. } => counters.add(Count::REDIRECT_TICKETS),
             Event::Redirected { .. } => counters.add(Count::REDIRECT_REGISTERED),
             Event::RebindingRefused { .. } => counters.add(Count::REBINDINGS_REFUSED),
+            Event::Punching { flow, first } => {
+                counters.add(Count::PUNCHES_SENT);
+                if first {
+                    notify::report(self, state, Report::FlowPunching, flow);
+                }
+            }
+            Event::Punched { .. } => counters.add(Count::PUNCHES_ANSWERED),
+            Event::PunchRefused { .. } => counters.add(Count::PUNCHES_REFUSED),
             Event::PathDead { .. } => {
                 counters.add(Count::PATH_FAILOVERS);
                 state.asked = Some(notify::reason::PATH_DEAD);

@@ -34,6 +34,7 @@ pub(crate) enum Report {
     PathTrouble,
     PathRecovered,
     FlowActive,
+    FlowPunching,
 }
 
 /// The numbers of `enum eccp_reason`.
@@ -99,6 +100,7 @@ impl Report {
             Self::PathTrouble => sys::ECCP_CMD_PATH_TROUBLE,
             Self::PathRecovered => sys::ECCP_CMD_PATH_RECOVERED,
             Self::FlowActive => sys::ECCP_CMD_FLOW_ACTIVE,
+            Self::FlowPunching => sys::ECCP_CMD_FLOW_PUNCHING,
         }
     }
 }

@@ -75,6 +75,8 @@ values! {
         29 "flow-renamed" FlowRenamed,
         #[doc = "RSYNs are not sent on by an entry any more."]
         30 "redirect-removed" RedirectRemoved,
+        #[doc = "A move is not answered; the peer is asked to open its NAT."]
+        31 "flow-punching" FlowPunching,
     }
 }
 

@@ -117,7 +117,8 @@ pub fn attribute_name(command: Command, kind: u16) -> Option<&'static str> {
         | Command::PathTrouble
         | Command::PathRecovered
         | Command::FlowActive
-        | Command::FlowRenamed => name_of::<FlowAttribute>(kind),
+        | Command::FlowRenamed
+        | Command::FlowPunching => name_of::<FlowAttribute>(kind),
         Command::FlowMove => name_of::<MoveAttribute>(kind),
         Command::SettingsGet | Command::SettingsSet => name_of::<SettingsAttribute>(kind),
         Command::StatsGet => name_of::<StatsAttribute>(kind),
@@ -175,7 +176,8 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
             | Command::PathTrouble
             | Command::PathRecovered
             | Command::FlowActive
-            | Command::FlowRenamed => Attributes::Flow(parse_all(bytes)?),
+            | Command::FlowRenamed
+            | Command::FlowPunching => Attributes::Flow(parse_all(bytes)?),
             Command::FlowMove => Attributes::Move(parse_all(bytes)?),
             Command::SettingsGet | Command::SettingsSet => Attributes::Settings(parse_all(bytes)?),
             Command::StatsGet => Attributes::Stats(parse_all(bytes)?),

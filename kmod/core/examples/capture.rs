@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Writes a pcap of a short life to standard output: set-up, data, a move from IPv4 to IPv6, a
 //! ping, a flow that is added and removed, an abort, a refused SYN and an unknown version, native
-//! and in UDP.
+//! and in UDP; a redirection, and a hole punched through a NAT.
 //! `cargo run --example capture > eccp.pcap`
 
 use std::error::Error;
@@ -12,7 +12,7 @@ use eccp_core::connection::AddFlow;
 use eccp_core::event::{Command, FlowIndex};
 use eccp_core::respond::version_answer;
 use eccp_core::settings::{Encapsulation, Settings};
-use eccp_core::sim::{Captured, Faults, Gateway, Node, World, FLOW};
+use eccp_core::sim::{Captured, Faults, Gateway, Nat, Node, World, FLOW};
 use eccp_core::time::{Duration, Instant};
 use eccp_core::wire::{PacketType, Reason, MAX_CONTROL};
 
@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         captured.extend(life(encapsulation)?);
     }
     captured.extend(redirection()?);
+    captured.extend(hole()?);
     let mut out = std::io::stdout().lock();
     out.write_all(&file_header())?;
     for packet in &captured {
@@ -115,6 +116,35 @@ fn redirection() -> Result<Vec<Captured>, Box<dyn Error>> {
     world.set_addresses(0, vec![v4(11)]);
     world.set_addresses(1, vec![v4(12)]);
     world.run_for(Duration::from_millis(400))?;
+    Ok(world.captured.take().unwrap_or_default())
+}
+
+/// The server moves, and the client is behind a NAT that must be opened for it.
+fn hole() -> Result<Vec<Captured>, Box<dyn Error>> {
+    let settings = Settings {
+        encapsulation: Encapsulation::Udp,
+        ..Settings::DEFAULT
+    };
+    let nodes = [
+        Node::new(1, settings, vec![v4(1)]),
+        Node::new(2, settings, vec![v4(2)]),
+    ];
+    let mut world = World::new(3, nodes, Faults::NONE);
+    world.nat = Some(Nat::new(v4(100).addr, vec![v4(1).addr]));
+    world.connect();
+    world.run_for(Duration::from_secs(1))?;
+    world.set_addresses(1, vec![v4(2), v4(12)]);
+    world.run_for(Duration::from_secs(1))?;
+    world.captured = Some(Vec::new());
+    let (_, server) = world.pair();
+    let command = Command::Move {
+        flow: FLOW,
+        to: v4(12),
+    };
+    let done = server.conn.handle_command(&mut server.host, command);
+    done.map_err(|refused| format!("{command:?}: {refused:?}"))?;
+    world.flush();
+    world.run_for(Duration::from_millis(150))?;
     Ok(world.captured.take().unwrap_or_default())
 }
 

@@ -11,7 +11,7 @@
 
 pub use super::addition::AddFlow;
 use super::address::{Bound, LocalAddress, Path, RemoteAddr};
-use super::auth::Role;
+use super::auth::{Keys, Role};
 use super::bundle::join::JoinKey;
 pub use super::carrier::DataPath;
 use super::event::{CloseReason, Command, Event, FlowIndex, Refused};
@@ -268,6 +268,12 @@ impl Connection {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    /// The keys of its control packets; `None` before the handshake has made them.
+    #[must_use]
+    pub const fn keys(&self) -> Option<&Keys> {
+        self.shared.keys.as_ref()
     }
 
     /// The key by which other connections with the same peer join this one in a bundle; `None`

@@ -164,6 +164,25 @@ pub enum Event {
         /// The flow.
         flow: FlowIndex,
     },
+    /// A move of ours is not answered: the peer was asked, along another way, to open its NAT
+    /// (paper §VIII).
+    Punching {
+        /// The flow.
+        flow: FlowIndex,
+        /// It is the first time for this move.
+        first: bool,
+    },
+    /// A HOLE-PUNCH of the peer was answered, to the address that it names.
+    Punched {
+        /// The flow.
+        flow: FlowIndex,
+    },
+    /// A HOLE-PUNCH of the peer was not answered: there were too many, or it names an address that
+    /// nothing may be sent to.
+    PunchRefused {
+        /// The flow.
+        flow: FlowIndex,
+    },
     /// The path in use is given up for another that answers; `Moving` follows.
     PathDead {
         /// The flow.

@@ -162,13 +162,14 @@ pub(super) struct Added {
     pub(super) refusals: u8,
 }
 
-/// Positions in the three lists of addresses that a repeated message goes to; `None` if that
+/// Positions in the lists of addresses that a repeated message goes to, or names; `None` if that
 /// message is not being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Burst {
     pub(super) syn: Option<u8>,
     pub(super) rsyn: Option<u8>,
     pub(super) answer: Option<u8>,
+    pub(super) punch: Option<u8>,
 }
 
 impl Flow {
@@ -196,6 +197,7 @@ impl Flow {
             syn: None,
             rsyn: None,
             answer: None,
+            punch: None,
         },
         settled_at: Instant(0),
         announced: IpAddr128::UNSPECIFIED,

@@ -66,6 +66,7 @@ impl Flow {
         }
         self.version = version;
         self.burst.rsyn = None;
+        self.burst.punch = None;
         self.prefer_at = None;
         self.local = LocalHalf::Moving(Move {
             to,
@@ -235,6 +236,7 @@ impl Flow {
         self.settled_at = now;
         self.announced = path.local;
         self.burst.rsyn = None;
+        self.burst.punch = None;
         self.path = path;
         shared.ilist_known = shared.ilist_known.max(moving.ilist);
         self.confirm(shared);

@@ -51,6 +51,7 @@ mod others;
 mod ping;
 mod policy;
 mod probe;
+mod punch;
 mod rebind;
 mod receive;
 mod redirection;

@@ -11,7 +11,7 @@
 use super::address::{Encap, Path, RemoteAddr, RxInfo};
 use super::connection::{Connection, Transmit};
 use super::event::{Event, FlowIndex, PathChange};
-use super::flow::Flow;
+use super::flow::{Flow, LocalHalf};
 use super::host::Host;
 use super::settings::{AMPLIFICATION, FIRST_RETRY, MAX_RETRY};
 use super::shared::Shared;
@@ -128,8 +128,8 @@ impl Flow {
     fn suspect_rebinding(&mut self, shared: &mut Shared, now: Instant, rx: &RxInfo, len: usize) {
         let path = rx.reply_path();
         let like_ours = path.local == self.path.local && path.encap == self.path.encap;
-        let settled = self.is_settled() && !self.peer_is_moving();
-        if !like_ours || !settled || self.data_path().is_none() || path.same_remote(&self.path) {
+        if !like_ours || !self.stays() || self.data_path().is_none() || path.same_remote(&self.path)
+        {
             return;
         }
         let bytes = u32::try_from(len).unwrap_or(u32::MAX);
@@ -212,9 +212,9 @@ impl Flow {
             .rtt
             .smoothed()
             .map_or(measured, |rtt| rtt.max(measured));
-        let asked = match retry.last {
-            Some(last) if retry.tries >= LEAST_TRIES => last,
-            _ => {
+        let asked = match retry.tries >= LEAST_TRIES {
+            true => retry.last,
+            false => {
                 retry.next = Some(now);
                 now
             }
@@ -229,6 +229,17 @@ impl Flow {
         known.map_or(FIRST_RETRY, |Duration(rtt)| {
             Duration(rtt >> 1).clamp(LEAST_GAP, MAX_RETRY)
         })
+    }
+
+    /// True while the path in use is not about to change without an announcement: HOLE-PUNCHes of
+    /// a move of ours need it, and have to follow the peer's NAT.
+    fn stays(&self) -> bool {
+        let kept = match &self.local {
+            LocalHalf::Settled => true,
+            LocalHalf::Absent(_) => false,
+            LocalHalf::Moving(moving) => moving.kept,
+        };
+        kept && !self.peer_is_moving()
     }
 
     fn stray(&self, shared: &Shared) -> Option<Stray> {
@@ -254,7 +265,7 @@ impl Flow {
         let Some(stray) = self.stray(shared) else {
             return;
         };
-        if !self.is_settled() || self.peer_is_moving() {
+        if !self.stays() {
             shared.stray = None;
             return;
         }

@@ -147,7 +147,9 @@ impl Flow {
             PacketType::RsynAck => self.handle_rsyn_ack(shared, host, rx, message),
             PacketType::Ping => self.handle_ping(shared, host, rx, message, len),
             PacketType::Pong => self.handle_pong(shared, host, rx, message),
-            // HOLE-PUNCH asks for things that we do not offer; a NACK comes too late.
+            PacketType::HolePunch => self.handle_punch(shared, host.now(), message),
+            PacketType::HolePunchAck => self.handle_punch_ack(shared, host.now(), rx, message),
+            // A NACK comes too late.
             _ => Err(Discard::Unsupported),
         };
         if message.kind == PacketType::RsynAck && self.awaits_use() {

@@ -11,6 +11,7 @@ use super::event::{Discard, Event, FlowIndex};
 use super::ilist::{IList, MAX_ADDRESSES};
 use super::limit::TokenBucket;
 use super::others::Others;
+use super::punch::PUNCH_RATE;
 use super::queue::Queue;
 use super::rebind::Stray;
 use super::redirection::Tickets;
@@ -65,6 +66,12 @@ pub struct Counters {
     pub rebindings_refused: u64,
     /// Those that were obeyed, and taken back because the address on record answered after all.
     pub rebindings_reverted: u64,
+    /// HOLE-PUNCHes sent.
+    pub punches: u64,
+    /// HOLE-PUNCHes of the peer that were answered.
+    pub punches_answered: u64,
+    /// Those that were not, because there were too many or nothing may be sent there.
+    pub punches_refused: u64,
 }
 
 /// An answer that waits for transmission.
@@ -183,6 +190,7 @@ pub(super) struct Shared {
     pub(super) patience: Option<Duration>,
     /// A source of the peer's packets that nobody has announced.
     pub(super) stray: Option<Stray>,
+    pub(super) punches: TokenBucket,
 }
 
 impl Shared {
@@ -238,6 +246,9 @@ impl Shared {
             rebindings: 0,
             rebindings_refused: 0,
             rebindings_reverted: 0,
+            punches: 0,
+            punches_answered: 0,
+            punches_refused: 0,
         },
         version_refused: false,
         carrier: Carrier::FIRST,
@@ -246,6 +257,7 @@ impl Shared {
         aside: Aside::Cookies(CookieStore::EMPTY),
         patience: None,
         stray: None,
+        punches: TokenBucket::new(PUNCH_RATE, Instant(0)),
     };
 
     /// How long a set-up or a move is repeated: as its owner says, or as the settings do.

@@ -61,8 +61,8 @@ pub struct Retry {
     pub since: Instant,
     /// When the next try is due; `None` once stopped.
     pub next: Option<Instant>,
-    /// When the latest try was made.
-    pub last: Option<Instant>,
+    /// When the latest try was made; the start of time before the first.
+    pub last: Instant,
     /// Tries made so far; saturates.
     pub tries: u8,
 }
@@ -72,7 +72,7 @@ impl Retry {
     pub const IDLE: Self = Self {
         since: Instant(0),
         next: None,
-        last: None,
+        last: Instant(0),
         tries: 0,
     };
 
@@ -82,7 +82,7 @@ impl Retry {
         Self {
             since: at,
             next: Some(at),
-            last: None,
+            last: Instant(0),
             tries: 0,
         }
     }
@@ -112,7 +112,7 @@ impl Retry {
         let fraction = u64::from(u32::from_be_bytes(random));
         let cut = (gap >> 3).saturating_mul(fraction) >> 32;
         let gap = gap.saturating_sub(cut);
-        self.last = Some(now);
+        self.last = now;
         self.tries = self.tries.saturating_add(1);
         self.next = Some(now.after(Duration(gap)));
     }
@@ -125,9 +125,6 @@ impl Retry {
     /// The round-trip time if the answer came now: only if there was exactly one try (Karn).
     #[must_use]
     pub fn measured(&self, now: Instant) -> Option<Duration> {
-        match (self.tries, self.last) {
-            (1, Some(last)) => Some(now.since(last)),
-            _ => None,
-        }
+        (self.tries == 1).then(|| now.since(self.last))
     }
 }

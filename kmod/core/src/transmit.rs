@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Transmission: answers first, then repetitions whose time has come.
 
-use super::address::{Encap, LocalAddress, Path, RemoteAddr};
+use super::address::{Encap, IpAddr128, LocalAddress, Path, RemoteAddr};
 use super::auth::{challenge, token};
 use super::bytes::copy_into;
 use super::candidate::Charge;
@@ -58,6 +58,7 @@ impl Flow {
             _ => self
                 .poll_answers(shared, host, now, buf)
                 .or_else(|| self.poll_rsyn(shared, host, now, buf))
+                .or_else(|| self.poll_punch(shared, host, buf))
                 .or_else(|| self.poll_ping(shared, host, now, buf))
                 .or_else(|| self.poll_probe(shared, host, now, buf))
                 .or_else(|| self.poll_redirect(shared, host, now, buf)),
@@ -193,6 +194,7 @@ impl Flow {
                 moving.ilist = shared.local_version;
             }
             self.burst.rsyn = Some(0);
+            self.burst.punch = Some(0).filter(|_| moving.retry.tries > 1);
         }
         let moving = *moving;
         while let Some(at) = self.burst.rsyn {
@@ -204,19 +206,32 @@ impl Flow {
             if (0..at).any(earlier) {
                 continue;
             }
-            let mut rsyn = self.message(shared, PacketType::Rsyn, self.version);
-            rsyn.ilist = Some(shared.ilist()).filter(|list| !list.entries().is_empty());
-            rsyn.record = self.recorded();
-            rsyn.receiver = self.peer_id_at(&path);
-            self.say_new_id(shared, host, &mut rsyn);
-            let secret = &shared.token_secret;
-            rsyn.token = Some(challenge(host, secret, self.local_id, self.version, &path));
+            let rsyn = self.rsyn(shared, host, &path);
             let sent = self.send(shared, host, &rsyn, &path, Some(Charge::Rsyn), buf);
             if sent.is_some() {
                 return sent;
             }
         }
         None
+    }
+
+    fn rsyn(&self, shared: &Shared, host: &dyn Host, path: &Path) -> Message {
+        let mut rsyn = self.message(shared, PacketType::Rsyn, self.version);
+        rsyn.ilist = Some(shared.ilist()).filter(|list| !list.entries().is_empty());
+        rsyn.record = self.recorded();
+        rsyn.receiver = self.peer_id_at(path);
+        self.say_new_id(shared, host, &mut rsyn);
+        let secret = &shared.token_secret;
+        rsyn.token = Some(challenge(host, secret, self.local_id, self.version, path));
+        rsyn
+    }
+
+    /// True if RSYN of this move goes to the address anyway.
+    pub(super) fn announces_to(&self, shared: &Shared, moving: &Move, remote: &IpAddr128) -> bool {
+        (0..RSYN_TARGETS).any(|at| {
+            let target = self.rsyn_target(shared, moving, at);
+            target.is_some_and(|path| path.remote == *remote)
+        })
     }
 
     fn rsyn_target(&self, shared: &Shared, moving: &Move, at: u8) -> Option<Path> {
@@ -340,6 +355,11 @@ impl Flow {
                 return self.send_syn_ack(shared, host, &token, &reply.path, buf);
             }
             PacketType::Rst => message.reason = reply.reason,
+            PacketType::HolePunchAck => {}
+            PacketType::Rsyn if self.announces(reply.version) => {
+                message = self.rsyn(shared, host, &reply.path);
+            }
+            PacketType::Rsyn => return None,
             PacketType::Nack => message.preferred = shared.preferred_for(&reply.path),
             PacketType::RsynAck => {
                 message.token = Some(made());
@@ -359,6 +379,7 @@ impl Flow {
         let charge = match (reply.kind, self.phase) {
             (PacketType::SynAck, Phase::SynRcvd) => Some(Charge::SynAck),
             (PacketType::SynAck | PacketType::RsynAck, _) => Some(Charge::RsynAck),
+            (PacketType::Rsyn, _) => Some(Charge::Rsyn),
             _ => None,
         };
         self.send(shared, host, &message, &reply.path, charge, buf)

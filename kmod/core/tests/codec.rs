@@ -97,7 +97,9 @@ fn message() -> impl Strategy<Value = Message> {
         m.flow_flags = second.1.map(|_| flags);
         match m.kind {
             PacketType::Syn => (m.existing_flow, m.flow_flags) = (Some(ids.2), Some(flags)),
-            PacketType::Nack => m.preferred = m.preferred.or(Some(RemoteAddr::default())),
+            PacketType::Nack | PacketType::HolePunch => {
+                m.preferred = m.preferred.or(Some(RemoteAddr::default()));
+            }
             _ => {}
         }
         m.new_flow = m.new_flow.filter(|_| m.kind == PacketType::Rsyn);

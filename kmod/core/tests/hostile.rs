@@ -44,7 +44,30 @@ fn every_kind_of_packet() -> Vec<(Pair, Sent)> {
         .unwrap();
     let rst = pair.only(CLIENT, PacketType::Rst);
     all.push((pair, rst));
+    let (pair, punch) = punching(CLIENT);
+    all.push((pair, punch));
+    let (mut pair, punch) = punching(SERVER);
+    pair.give(CLIENT, &punch).unwrap();
+    let ack = pair.only(CLIENT, PacketType::HolePunchAck);
+    all.push((pair, ack));
     all
+}
+
+/// A planned move of a host to its second address whose RSYN was lost, and the HOLE-PUNCH.
+fn punching(host: usize) -> (Pair, Sent) {
+    let mut pair = Pair::established();
+    pair.set_addresses(host, &[addr(host, 1), addr(host, 2)]);
+    pair.settle();
+    let to = addr(host, 2);
+    let command = Command::Move { flow: FLOW, to };
+    pair.command(host, command).unwrap();
+    pair.sent(host);
+    pair.advance(Duration::from_millis(300));
+    pair.sent(1 - host);
+    let mut sent = pair.sent(host);
+    sent.retain(|sent| sent.kind() == PacketType::HolePunch);
+    assert_eq!(sent.len(), 1, "native only");
+    (pair, sent.remove(0))
 }
 
 #[test]

@@ -218,5 +218,11 @@ values! {
         105 "flow-ids-refused" FlowIdsRefused,
         #[doc = "Rebindings that were taken back, because the address before them answered after all."]
         106 "rebindings-reverted" RebindingsReverted,
+        #[doc = "HOLE-PUNCHes that asked peers to open their NATs for a move of this host."]
+        107 "punches-sent" PunchesSent,
+        #[doc = "HOLE-PUNCHes of peers that were answered at the address that they name."]
+        108 "punches-answered" PunchesAnswered,
+        #[doc = "HOLE-PUNCHes of peers that were too many, or name an address that nothing may be sent to."]
+        109 "punches-refused" PunchesRefused,
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod crypto;
 pub mod gateway;
+pub mod nat;
 pub mod node;
 pub mod rng;
 pub mod scenario;
@@ -11,7 +12,8 @@ pub mod world;
 
 pub use crypto::SimHost;
 pub use gateway::{Gateway, Passage};
+pub use nat::{Mapping, Nat};
 pub use node::Node;
 pub use rng::Rng;
 pub use scenario::{run, run_recorded, Mobility, Report, Scenario};
-pub use world::{Captured, Faults, Nat, Seen, World, FLOW, SERVICE};
+pub use world::{Captured, Faults, Seen, World, FLOW, SERVICE};

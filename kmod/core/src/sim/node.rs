@@ -13,7 +13,7 @@ use crate::event::{Discard, Event, FlowIndex};
 use crate::service::{Service, TransportParams};
 use crate::settings::Settings;
 use crate::time::Instant;
-use crate::wire::{Header, Packet, PacketType, Reason};
+use crate::wire::{Header, Message, Packet, PacketType, Reason, MAX_CONTROL};
 
 /// A host with at most one connection.
 #[derive(Clone, Debug)]
@@ -99,6 +99,18 @@ impl Node {
     #[must_use]
     pub fn discarded(&self, reason: Discard) -> u64 {
         self.discards.get(reason.index()).copied().unwrap_or(0)
+    }
+
+    /// Writes a message with the MAC of this host's connection, whatever it says: what a peer can
+    /// send that is not honest. `None` without keys.
+    #[must_use]
+    pub fn write_signed(&self, message: &Message) -> Option<Vec<u8>> {
+        let mut out = std::vec![0; MAX_CONTROL];
+        let emitted = message.emit(&mut out, true).ok()?;
+        out.truncate(emitted.len);
+        let keys = self.conn.keys()?;
+        keys.sign(&self.host, &mut out, emitted.mac_at?);
+        Some(out)
     }
 
     /// Takes a packet in; counts it if it is discarded.

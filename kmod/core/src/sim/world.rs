@@ -8,6 +8,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::gateway::{Gateway, Passage};
+use super::nat::Nat;
 use super::node::Node;
 use super::rng::Rng;
 use crate::address::{Encap, IpAddr128, LocalAddress, Path, RemoteAddr};
@@ -15,7 +16,7 @@ use crate::connection::{Connect, Transmit};
 use crate::event::{Event, FlowIndex};
 use crate::service::{Service, TransportParams};
 use crate::time::{Duration, Instant};
-use crate::wire::{Header, INNER_TCP, MAX_CONTROL};
+use crate::wire::{Header, PacketType, INNER_TCP, MAX_CONTROL};
 
 /// The first flow of a connection.
 pub const FLOW: FlowIndex = FlowIndex(0);
@@ -46,74 +47,6 @@ impl Faults {
         jitter: Duration(0),
         blocks_native: false,
     };
-}
-
-/// A NAT that gives every inside address, port and destination an outside port of its own, and
-/// lets nothing in that no inside packet has gone out for.
-#[derive(Clone, Debug)]
-pub struct Nat {
-    /// The address that the outside sees.
-    pub outside: IpAddr128,
-    /// Addresses whose packets it translates.
-    pub inside: Vec<IpAddr128>,
-    bindings: Vec<(Path, u16)>,
-    next_port: u16,
-}
-
-impl Nat {
-    /// A NAT without bindings.
-    #[must_use]
-    pub fn new(outside: IpAddr128, inside: Vec<IpAddr128>) -> Self {
-        Self {
-            outside,
-            inside,
-            bindings: Vec::new(),
-            next_port: 20_000,
-        }
-    }
-
-    /// Forgets all bindings; the next packets get other ports.
-    pub fn flush(&mut self) {
-        self.bindings.clear();
-    }
-
-    fn leave(&mut self, path: Path) -> Path {
-        if !self.inside.contains(&path.local) {
-            return path;
-        }
-        let key = Path { ifindex: 0, ..path };
-        let known = self.bindings.iter().find(|(inside, _)| *inside == key);
-        let port = known.map_or(self.next_port, |(_, port)| *port);
-        if port == self.next_port {
-            self.next_port = self.next_port.saturating_add(1);
-            self.bindings.push((key, port));
-        }
-        Path {
-            local: self.outside,
-            local_port: port,
-            ..path
-        }
-    }
-
-    fn enter(&self, path: Path) -> Option<Path> {
-        if path.remote != self.outside {
-            return Some(path);
-        }
-        let fits = |inside: &Path, port: u16| {
-            port == path.remote_port
-                && inside.remote == path.local
-                && inside.remote_port == path.local_port
-        };
-        let (inside, _) = self
-            .bindings
-            .iter()
-            .find(|(inside, port)| fits(inside, *port))?;
-        Some(Path {
-            remote: inside.local,
-            remote_port: inside.local_port,
-            ..path
-        })
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +102,10 @@ pub struct World {
     pub dead: Vec<(IpAddr128, IpAddr128)>,
     /// A NAT in front of the client.
     pub nat: Option<Nat>,
+    /// Others, in front of whom they name.
+    pub other_nats: Vec<Nat>,
+    /// Packets of this type vanish.
+    pub censored: Option<PacketType>,
     /// Somebody on the way who sends a copy of whatever the client sends to the server from this
     /// address, and forwards what either sends there.
     pub relay: Option<IpAddr128>,
@@ -201,6 +138,8 @@ impl World {
             captured: None,
             dead: Vec::new(),
             nat: None,
+            other_nats: Vec::new(),
+            censored: None,
             relay: None,
             liar: None,
             gateways: Vec::new(),
@@ -385,7 +324,8 @@ impl World {
     }
 
     fn send(&mut self, path: Path, bytes: &[u8]) {
-        let path = self.nat.as_mut().map_or(path, |nat| nat.leave(path));
+        let nats = self.nat.iter_mut().chain(&mut self.other_nats);
+        let path = nats.fold(path, |path, nat| nat.leave(path));
         for path in self.relayed(path).into_iter().flatten() {
             self.put(path, bytes);
         }
@@ -441,7 +381,7 @@ impl World {
 
     fn enter_nat(&self, packet: &InFlight) -> Option<InFlight> {
         let mut packet = packet.clone();
-        if let Some(nat) = &self.nat {
+        for nat in self.nat.iter().chain(&self.other_nats) {
             packet.path = nat.enter(packet.path)?;
         }
         Some(packet)
@@ -460,6 +400,10 @@ impl World {
             return;
         }
         if self.dead.contains(&(path.local, path.remote)) {
+            return;
+        }
+        let kind = Header::parse(bytes).map(|header| header.kind).ok();
+        if self.censored.is_some() && self.censored == kind {
             return;
         }
         let copies = 1 + u64::from(self.rng.chance(faults.duplication));
@@ -542,10 +486,8 @@ impl World {
                 continue;
             };
             let version = flow.validated().unwrap_or(0);
-            let behind_nat = self
-                .nat
-                .as_ref()
-                .is_some_and(|nat| nat.outside == path.remote);
+            let mut nats = self.nat.iter().chain(&self.other_nats);
+            let behind_nat = nats.any(|nat| nat.outside == path.remote);
             if behind_nat || self.relay == Some(path.remote) {
                 continue;
             }

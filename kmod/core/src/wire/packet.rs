@@ -185,6 +185,7 @@ impl<'a> Packet<'a> {
             | PacketType::Ping
             | PacketType::Pong => m.token.is_some(),
             PacketType::Version => m.versions.is_some(),
+            PacketType::HolePunch => m.preferred.is_some(),
             PacketType::Reset => m.token.is_some(),
             PacketType::Redirect => m.token.is_some() && self.completes_redirect(),
             _ => true,

@@ -570,4 +570,42 @@ pub const MUTANTS: &[Mutant] = &[
         target: "rebinding",
         test: "an_answer_that_was_kept_back_counts_for_two_seconds",
     },
+    Mutant {
+        name: "a peer is asked once to open its NAT",
+        rule: "R17",
+        file: "transmit.rs",
+        from: "self.burst.punch = Some(0).filter(|_| moving.retry.tries > 1);",
+        to: "self.burst.punch = Some(0).filter(|_| moving.retry.tries == 2);",
+        target: "punching",
+        test: "r17_asks_until_the_rsyn_ack",
+    },
+    Mutant {
+        name: "a NAT is opened for the best address",
+        rule: "R23",
+        file: "punch.rs",
+        from: "let (local, ifindex) = match local.family() == family {",
+        to: "let (local, ifindex) = match local.family() == family && false {",
+        target: "punching",
+        test: "r23_the_answer_leaves_from_the_address_of_the_flow",
+    },
+    Mutant {
+        name: "a HOLE-PUNCH moves the peer",
+        rule: "R23",
+        file: "receive.rs",
+        from: "PacketType::HolePunch => self.handle_punch(shared, host.now(), message),",
+        to: "PacketType::HolePunch => {\n\
+             if let Some(named) = message.preferred {\nself.path.remote = named.addr;\n}\n\
+             self.handle_punch(shared, host.now(), message)\n}",
+        target: "punching",
+        test: "a_malicious_peer_gains_nothing_by_naming_strangers",
+    },
+    Mutant {
+        name: "every HOLE-PUNCH is answered",
+        rule: "7.9",
+        file: "punch.rs",
+        from: "Some(_) if !shared.punches.take(now) => Err(Discard::RateLimited),",
+        to: "",
+        target: "punching",
+        test: "a_malicious_peer_gains_nothing_by_naming_strangers",
+    },
 ];
