@@ -279,10 +279,12 @@ fn a_nat_that_forgets_in_mid_move_is_followed() {
     }
 }
 
-/// The client has a better address than that of the flow by now, which no hole is needed for.
+/// The client has a better address than that of the flow by now, behind another NAT.
 #[test]
 fn r23_the_answer_leaves_from_the_address_of_the_flow() {
     let mut world = world(13, Mapping::PerSource);
+    let other = IpAddr128::from_v4([203, 0, 113, 9]);
+    world.other_nats = vec![Nat::new(other, vec![addr(CLIENT, 9).addr])];
     let flow = LocalAddress {
         priority: 9,
         ..addr(CLIENT, 1)

@@ -25,6 +25,7 @@ mod netlink;
 mod outages;
 mod path_state;
 mod permission;
+mod punching;
 mod redirection;
 mod redirection_entries;
 mod roaming;
@@ -63,4 +64,5 @@ pub(crate) const TABLES: &[&[Scenario]] = &[
     strangers::TABLE,
     aggregation::TABLE,
     flow_ids::TABLE,
+    punching::TABLE,
 ];
