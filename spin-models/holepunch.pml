@@ -12,7 +12,7 @@
  *   SYMMETRIC: both NATs use another external address for each peer, so the address that
  *   HOLE-PUNCH names is not the one that B sees: no hole can be punched, a relay is needed.
  * Leaves out: versions (one move), tokens (nat.pml).
- * Rules: R4 R6 R17 (docs/models.md), protocol.md 7.9.
+ * Rules: R4 R6 R17 R23 (docs/models.md), protocol.md 7.9.
  *
  * Mutants: MUT_PUNCH_ONCE HOLE-PUNCH is not repeated; MUT_NO_PUNCH RSYN alone; MUT_WRONG_SOURCE B
  *   answers from the other way, not from the flow's address; MUT_STOP_AT_PUNCHACK A stops asking
