@@ -36,20 +36,23 @@ fn replaced(text: &str, part: &str) -> Option<String> {
 
 fn measured(table: &Table) -> String {
     let mut text = format!(
-        "Linux {}, {} repetition{}, seed {}; median / worst.\n\n| change | RTT |",
-        table.kernel,
-        table.repetitions,
-        if table.repetitions == 1 { "" } else { "s" },
-        table.seed
+        "Linux {}, seed {}; median / worst.\n\n| change | RTT | times |",
+        table.kernel, table.seed
     );
     for way in Way::ALL {
         let _ = write!(text, " {} |", title(way));
     }
-    text.push_str(" ECCP is |\n|---|--:|");
+    text.push_str(" ECCP is |\n|---|--:|--:|");
     text.push_str(&"--:|".repeat(Way::ALL.len()));
     text.push_str("---|\n");
     for line in &table.rows {
-        let _ = write!(text, "| {} | {} ms |", label(line.row), line.rtt_ms);
+        let _ = write!(
+            text,
+            "| {} | {} ms | {} |",
+            label(line.row),
+            line.rtt_ms,
+            line.repetitions
+        );
         for cell in &line.ways {
             let _ = write!(text, " {} |", cell.text());
         }

@@ -17,7 +17,6 @@ const EQUAL_PART: f64 = 0.1;
 pub(super) struct Table {
     pub kernel: String,
     pub seed: u64,
-    pub repetitions: u32,
     /// Time from message to message.
     pub interval_ms: f64,
     /// A way that needs longer does not recover.
@@ -31,6 +30,8 @@ pub(super) struct Line {
     pub row: Row,
     /// Round-trip time of the best path after the change.
     pub rtt_ms: u32,
+    /// How often the change was made.
+    pub repetitions: u32,
     pub ways: Vec<Cell>,
     pub verdict: Verdict,
 }
@@ -104,6 +105,7 @@ impl Table {
             rows.push(Line {
                 row,
                 rtt_ms: row.rtt(),
+                repetitions,
                 verdict: verdict(&ways),
                 ways,
             });
@@ -111,7 +113,6 @@ impl Table {
         Ok(Table {
             kernel: kernel.to_owned(),
             seed,
-            repetitions,
             interval_ms: INTERVAL.as_secs_f64() * 1000.0,
             limit_ms: LIMIT.as_secs_f64() * 1000.0,
             rows,
@@ -121,16 +122,13 @@ impl Table {
     /// Takes over the rows of another table that this one has not.
     ///
     /// # Errors
-    /// When the other was measured on another kernel, or not as often.
+    /// When the other was measured on another kernel, or with another seed.
     pub fn join(&mut self, other: Table) -> Result<()> {
         ensure!(
-            (&other.kernel, other.seed, other.repetitions)
-                == (&self.kernel, self.seed, self.repetitions),
-            "{} repetitions with seed {} on {} do not belong to {} with seed {} on {}",
-            other.repetitions,
+            (&other.kernel, other.seed) == (&self.kernel, self.seed),
+            "what was measured with seed {} on {} does not belong to seed {} on {}",
             other.seed,
             other.kernel,
-            self.repetitions,
             self.seed,
             self.kernel
         );
@@ -350,8 +348,11 @@ mod tests {
                 (Row::PeerReboot, Some(3.0))
             ]
         );
-        let more = table(&took(&[1.0, 1.0]), &took(&[9.0, 9.0]));
-        assert!(joined.join(more).is_err());
+        let elsewhere = Table {
+            kernel: "8".to_owned(),
+            ..one
+        };
+        assert!(joined.join(elsewhere).is_err());
     }
 
     #[test]
