@@ -85,8 +85,8 @@ enum Command {
         /// Only this change; may be repeated
         #[arg(long, value_name = "ROW", value_parser = budgets::parse_row)]
         only: Vec<Row>,
-        /// Result of an earlier run, whose other rows stand in the table, too; not below --output,
-        /// which is emptied
+        /// Result of an earlier run, whose rows are taken over and not measured again; not below
+        /// --output, which is emptied
         #[arg(long, value_name = "RESULT.JSON")]
         with: Vec<PathBuf>,
         /// How often each change is made

@@ -119,6 +119,11 @@ impl Table {
         })
     }
 
+    /// Whether a row stands in the table.
+    pub fn has(&self, row: Row) -> bool {
+        self.rows.iter().any(|line| line.row == row)
+    }
+
     /// Takes over the rows of another table that this one has not.
     ///
     /// # Errors
@@ -133,7 +138,7 @@ impl Table {
             self.kernel
         );
         for line in other.rows {
-            if self.rows.iter().all(|own| own.row != line.row) {
+            if !self.has(line.row) {
                 self.rows.push(line);
             }
         }
