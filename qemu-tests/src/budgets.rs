@@ -73,13 +73,6 @@ impl Budgets {
         let earlier = earlier.collect::<Result<Vec<_>>>()?;
         self.rows
             .retain(|row| !earlier.iter().any(|table| table.has(*row)));
-        println!(
-            "Changing the network {} times in {} ways on {}; seed {} …",
-            self.repetitions,
-            self.rows.len(),
-            self.kernel.release,
-            self.seed
-        );
         let samples = match self.rows.is_empty() {
             true => Vec::new(),
             false => self.watch()?,
@@ -103,6 +96,13 @@ impl Budgets {
     }
 
     fn watch(&self) -> Result<Vec<Sample>> {
+        println!(
+            "Changing the network {} times in {} ways on {}; seed {} …",
+            self.repetitions,
+            self.rows.len(),
+            self.kernel.release,
+            self.seed
+        );
         let task = Task::Budgets {
             rows: self.rows.clone(),
             repetitions: self.repetitions,
