@@ -201,7 +201,7 @@ impl Flow {
         if let Some(list) = &message.ilist {
             shared.learn_ilist(list);
         }
-        self.note_observed(rx, message);
+        self.note_observed(shared, rx, message);
         self.remote_id = message.sender;
         self.reset_proof = message.reset_proof;
         self.validated = Some(0);

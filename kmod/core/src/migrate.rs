@@ -164,7 +164,7 @@ impl Flow {
             Ordering::Equal => {}
         }
         self.check_answered_path(shared, rx, now)?;
-        self.note_observed(rx, message);
+        self.note_observed(shared, rx, message);
         let done = match self.local {
             LocalHalf::Moving(moving) => {
                 // An acknowledged version stands for the address that it was acknowledged from

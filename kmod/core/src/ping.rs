@@ -63,7 +63,7 @@ impl Flow {
         rx: &RxInfo,
         message: &Message,
     ) -> Result<(), Discard> {
-        self.note_observed(rx, message);
+        self.note_observed(shared, rx, message);
         let answers = self.ping.retry.tries > 0 && self.ping.retry.next.is_some();
         let token = message.token.ok_or(Discard::WrongState)?;
         if !answers || !host.mac_eq(&token, &self.ping.token) {

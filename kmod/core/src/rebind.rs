@@ -100,10 +100,15 @@ impl Flow {
     }
 
     /// Takes in what the peer says of the source of a packet of ours that it answers.
-    pub(super) fn note_observed(&mut self, rx: &RxInfo, message: &Message) {
+    /// A SYN-ACK is repeated to the byte: it may name another of our addresses that a SYN came from,
+    /// and then it says nothing of this path.
+    pub(super) fn note_observed(&mut self, shared: &Shared, rx: &RxInfo, message: &Message) {
         let Some(seen) = message.observed else {
             return;
         };
+        if seen.addr != rx.local && shared.addresses.find(&seen.addr, 0).is_some() {
+            return;
+        }
         let by_udp = rx.encap == Encap::Udp && seen.port != 0;
         let changed = seen.addr != rx.local || (by_udp && seen.port != rx.local_port);
         self.nat.observed = Some(seen).filter(|_| changed);

@@ -428,3 +428,29 @@ fn a_forgetful_nat_under_loss() {
         );
     }
 }
+
+#[test]
+fn a_client_that_asks_from_two_addresses_sees_no_nat() {
+    for seed in 0..300 {
+        let second = |host: u8| LocalAddress {
+            addr: IpAddr128([0x20, 1, 0xd, 0xb8, 0, 0, 0, host, 0, 0, 0, 0, 0, 0, 0, 1]),
+            ifindex: 2,
+            ..LocalAddress::NONE
+        };
+        let nodes = [
+            Node::new(seed, settings(), vec![addr(CLIENT, 1), second(1)]),
+            Node::new(seed + 1, settings(), vec![addr(SERVER, 1), second(2)]),
+        ];
+        let faults = Faults {
+            loss: 300,
+            delay: Duration::from_millis(20),
+            jitter: Duration::from_millis(200),
+            ..Faults::NONE
+        };
+        let mut world = World::new(seed, nodes, faults);
+        world.connect();
+        run(&mut world, 5_000);
+        let flow = world.nodes[CLIENT].conn.flow(FLOW).expect("a flow");
+        assert_eq!(flow.observed(), None, "seed {seed}");
+    }
+}
