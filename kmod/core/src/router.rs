@@ -408,9 +408,11 @@ impl<'a> Cache<'a> {
     }
 
     fn take(&mut self, at: usize, which: impl Fn(&Redirect) -> bool) -> Option<(usize, Redirect)> {
-        let places = self.slots.iter_mut().enumerate().skip(at);
-        let mut fitting = places.filter(|(_, place)| place.as_ref().is_some_and(&which));
-        let (at, place) = fitting.next()?;
+        let mut places = self.slots.iter_mut().enumerate();
+        let fits = |(i, place): &(usize, &mut Option<Redirect>)| {
+            *i >= at && place.as_ref().is_some_and(&which)
+        };
+        let (at, place) = places.find(fits)?;
         Some((at, place.take()?))
     }
 
