@@ -27,10 +27,15 @@ budgets: module guest ## Measure the pause in delivery at nine changes of the ne
 	@$(QEMU_TESTS) budgets --module target/kmod/trixie/eccp.ko --output target/budgets \
 		--repeat $(or $(REPEAT),20) $(or $(BUDGETS),--page docs/moves.md)
 
-test-qemu: module guest test-qemu-sid ## Run every scenario on Debian 13's kernel, the short list on sid's (TESTS=filter)
-	@$(QEMU_TESTS) test --module target/kmod/trixie/eccp.ko --output target/qemu/trixie -- $(TESTS)
+# Scenarios wait more than they work, so both machines run at once; sid's report follows the other.
+test-qemu: module module-sid guest ## Run every scenario on Debian 13's kernel, the short list on sid's (TESTS=filter)
+	@mkdir -p target/qemu; \
+	$(QEMU_TESTS) test --kernel sid --smoke --module target/kmod/sid/eccp.ko --output target/qemu/sid -- $(TESTS) \
+		>target/qemu/sid.log 2>&1 & sid=$$!; \
+	$(QEMU_TESTS) test --module target/kmod/trixie/eccp.ko --output target/qemu/trixie -- $(TESTS); trixie=$$?; \
+	wait $$sid; sid=$$?; cat target/qemu/sid.log; exit $$((trixie | sid))
 
-test-qemu-sid: module-sid guest
+test-qemu-sid: module-sid guest ## Run the short list of scenarios on sid's kernel
 	@$(QEMU_TESTS) test --kernel sid --smoke --module target/kmod/sid/eccp.ko --output target/qemu/sid -- $(TESTS)
 
 shell: module guest ## Boot the test machine with the module loaded and a shell on its console

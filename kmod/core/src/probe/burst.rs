@@ -7,7 +7,7 @@ use super::super::connection::Transmit;
 use super::super::flow::Flow;
 use super::super::host::Host;
 use super::super::shared::Shared;
-use super::super::time::Instant;
+use super::super::time::{Duration, Instant};
 use super::super::wire::{PacketType, ProbeMark};
 use super::Doubt;
 
@@ -16,6 +16,10 @@ const MAX_PINGS: u8 = 16;
 /// Positions of a burst: the path in use, then 8 local addresses by 16 remote ones by 2
 /// encapsulations.
 const POSITIONS: u16 = 1 + (8 << 5);
+/// How long after a doubt began questions follow each other closely, and at which gap: most paths
+/// and hosts that come back do so within seconds.
+const FRESH: Duration = Duration::from_secs(10);
+const FRESH_GAP: Duration = Duration::from_millis(500);
 
 impl Flow {
     pub(in super::super) fn poll_probe(
@@ -40,6 +44,10 @@ impl Flow {
     ) -> Option<Transmit> {
         let mut doubt = self.probe.doubt?;
         if shared.fires(&mut self.probe.retry, now, self.rtt.retry(), host) {
+            if now.since(doubt.since) < FRESH {
+                let soon = now.after(FRESH_GAP);
+                self.probe.retry.next = self.probe.retry.next.map(|next| next.min(soon));
+            }
             self.probe.burst = Some(0);
             self.probe.pings = 0;
             doubt.wide |= doubt.grows && self.probe.retry.tries > 1;
