@@ -31,9 +31,11 @@ budgets: module guest ## Measure the pause in delivery at nine changes of the ne
 test-qemu: module module-sid guest ## Run every scenario on Debian 13's kernel, the short list on sid's (TESTS=filter)
 	@mkdir -p target/qemu; \
 	$(QEMU_TESTS) test --kernel sid --smoke --module target/kmod/sid/eccp.ko --output target/qemu/sid -- $(TESTS) \
-		>target/qemu/sid.log 2>&1 & sid=$$!; \
-	$(QEMU_TESTS) test --module target/kmod/trixie/eccp.ko --output target/qemu/trixie -- $(TESTS); trixie=$$?; \
-	wait $$sid; sid=$$?; cat target/qemu/sid.log; exit $$((trixie | sid))
+		>target/qemu/sid.log 2>&1 & sid=$$! failed=0; \
+	$(QEMU_TESTS) test --module target/kmod/trixie/eccp.ko --output target/qemu/trixie -- $(TESTS) || failed=1; \
+	wait $$sid || failed=1; \
+	cat target/qemu/sid.log; \
+	exit $$failed
 
 test-qemu-sid: module-sid guest ## Run the short list of scenarios on sid's kernel
 	@$(QEMU_TESTS) test --kernel sid --smoke --module target/kmod/sid/eccp.ko --output target/qemu/sid -- $(TESTS)
