@@ -5,7 +5,8 @@
  * What it models: M sits behind a NAT that gives it another address at any time, which neither end is told.
  *   S hears M's data from a source that it does not know, and asks (R22): a challenge to that source and
  *   one to the address on record, up to TRIES times. It follows the source if that has answered and the
- *   address on record has not, once both have had the time to. M may move once as well, with a version.
+ *   address on record has not, once both have had the time to. Then it asks the address before once more,
+ *   and takes it back if that answers after all. M may move once as well, with a version.
  *   X is somebody on the way: he sends copies of M's data from an address of his own, and passes the challenge
  *   that comes there on to M, and M's answer back. He cannot hold anything up (LOSSLESS), or packets get
  *   lost as well. From `calm` on nothing is lost, the NAT keeps still and X has gone.
@@ -19,7 +20,8 @@
  *
  * Mutants: MUT_NO_QUESTION nobody is asked, and nothing is followed but a move; MUT_UNASKED the source of data is followed at once; MUT_ONE_SIDED only the new source is asked;
  *   MUT_HASTY it is decided before the address on record can have answered; MUT_OLD_QUESTION a move does not
- *   end the question; MUT_ONCE a question without an answer is the last.
+ *   end the question; MUT_ONCE a question without an answer is the last; MUT_LATE_APPEAL a move does not end the asking of
+ *   the address before.
  */
 #ifndef STEP
 #define STEP d_step
@@ -38,6 +40,10 @@ byte val, cand;               /* S: the version that it belongs to, and the newe
 byte from;                    /* S: sources of the newest, while it is not validated */
 byte stray = NONE, tries;     /* S: the source that is asked about */
 bit  proven, tired;           /* it has answered; a question was given up */
+byte before = NONE;           /* S: the address on record before, while it can take the flow back */
+bit  aping, apong;            /* in flight: the challenge to it, and its answer */
+bit  asked_before;
+byte asked_back;              /* ghost: the version that this is about */
 byte asked;                   /* ghost: the version that the question is about */
 byte data, pings, pongs;      /* in flight: data by source; the challenges of the open question and their answers */
 byte rsyns, synacks, acks;    /* the handshake of the move, by M's address */
@@ -67,6 +73,7 @@ bit  calm;
 #define LISTENS 1
 #endif
 
+inline rest() { asked_back = 0; before = NONE; aping = 0; apong = 0; asked_before = 0 }
 inline forget() { stray = NONE; tries = 0; proven = 0; pings = 0; pongs = 0; asked = 0 }
 inline follow(a) { assert(returned & B(a)); adr = a; printf("@ S follow to a%d\n", a) }
 inline hear(s) {
@@ -76,7 +83,7 @@ inline hear(s) {
 #ifdef MUT_UNASKED
   :: s != adr -> follow(s)
 #else
-  :: s != adr -> stray = s; asked = val; printf("@ S get data from a%d\n", s)
+  :: s != adr -> rest(); stray = s; asked = val; printf("@ S get data from a%d\n", s)
 #endif
   fi
 }
@@ -94,9 +101,11 @@ inline hear(s) {
   :: STEP { cand != val && (from & B(a)) && ext == a && !(synacks & B(a)) -> synacks = synacks | B(a); printf("@ S send RSYNACK to a%d\n", a) } \
   :: STEP { cand != val && (acks & B(a)) -> val = cand; from = 0; follow(a) }
 #ifdef MUT_OLD_QUESTION
-inline move_begins() { skip }
-#else
+inline move_begins() { rest() }
+#elif defined(MUT_LATE_APPEAL)
 inline move_begins() { forget() }
+#else
+inline move_begins() { forget(); rest() }
 #endif
 
 proctype M() {
@@ -107,6 +116,7 @@ end:
   :: STEP { adr != ext && !(data & B(ext)) -> data = data | B(ext); printf("@ M send data, seen from a%d\n", ext) }
   :: STEP { pings & B(ext) -> pings = pings & ~B(ext); pongs = pongs | B(ext); returned = returned | B(ext);
        printf("@ M get PING at a%d, send PONG\n", ext) }
+  :: STEP { aping && before == ext -> aping = 0; apong = 1; returned = returned | B(ext); printf("@ M get PING at a%d, send PONG\n", ext) }
   :: STEP { !acked && !(rsyns & B(ext)) -> rsyns = rsyns | B(ext); printf("@ M send RSYN, seen from a%d\n", ext) }
   :: STEP { (synacks & B(ext)) && (!acked || (val != ver && !(acks & B(ext)))) ->
        acked = 1; acks = acks | B(ext); returned = returned | B(ext); printf("@ M get RSYNACK at a%d, send ACK\n", ext) }
@@ -122,6 +132,7 @@ end:
   :: STEP { !calm && adr != X && !(data & B(X)) -> data = data | B(X); printf("@ X send a copy of M's data\n") }
   :: STEP { !calm && (pings & B(X)) -> pings = pings & ~B(X); pongs = pongs | B(X); returned = returned | B(X);
        printf("@ X pass PING on to M, and its PONG\n") }
+  :: STEP { !calm && aping && before == X -> aping = 0; apong = 1; printf("@ X pass PING on to M, and its PONG\n") }
   od
 }
 proctype S() {
@@ -152,7 +163,17 @@ end:
        assert(stray == X || val == 0);
 #endif
        assert(asked == val && cand == val);
-       follow(stray); forget() }
+       before = adr; asked_back = val; asked_before = 0; follow(stray); forget() }
+  :: STEP { before != NONE && !asked_before -> asked_before = 1; aping = 1; printf("@ S send PING to a%d, which was on record\n", before) }
+  :: STEP { aping && (LOSES || (before != ext && (before != X || calm))) -> aping = 0; printf("@ PING to a%d lost\n", before) }
+  :: STEP { LOSES && apong -> apong = 0; printf("@ PONG from a%d lost\n", before) }
+  :: STEP { apong ->
+       assert(asked_back == val && cand == val);
+#ifdef SHOW_REVERTED
+       assert(before != ext);
+#endif
+       follow(before); rest() }
+  :: STEP { asked_before && !aping && !apong -> rest() }
   :: STEP { stray != NONE && !proven && tries == TRIES && pings == 0 && pongs == 0 ->
        printf("@ S give the question up\n"); forget(); tired = 1 }
   HANDSHAKE(0)
