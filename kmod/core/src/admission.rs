@@ -10,7 +10,7 @@ use super::host::Host;
 use super::shared::{Reply, Shared};
 use super::time::Instant;
 use super::timer::Retry;
-use super::wire::{FlowFlags, Message, Packet, PacketType, Reason, FLOW_BACKUP, TOKEN_LEN};
+use super::wire::{FlowFlags, Message, Packet, PacketType, Reason, FLOW_BACKUP};
 
 /// How the called side refuses a flow.
 enum Refusal {
@@ -129,14 +129,9 @@ impl Connection {
         self.shared.answer(
             now,
             Reply {
-                flow: via,
-                kind,
-                version: 0,
-                token: [0; TOKEN_LEN],
-                echo: None,
                 reason,
-                path: rx.reply_path(),
                 receiver: message.sender,
+                ..Reply::new(via, kind, 0, rx.reply_path())
             },
         )?;
         self.shared.emit(Event::FlowRefused { reason });

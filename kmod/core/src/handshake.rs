@@ -332,28 +332,13 @@ impl Flow {
     }
 
     pub(super) fn reply_syn_ack(&self, path: Path) -> Reply {
-        Reply {
-            flow: self.index,
-            kind: PacketType::SynAck,
-            version: 0,
-            token: [0; TOKEN_LEN],
-            echo: None,
-            reason: None,
-            path,
-            receiver: 0,
-        }
+        Reply::new(self.index, PacketType::SynAck, 0, path)
     }
 
     pub(super) fn reply_ack(&self, version: u64, token: [u8; TOKEN_LEN], path: Path) -> Reply {
         Reply {
-            flow: self.index,
-            kind: PacketType::Ack,
-            version,
             token,
-            echo: None,
-            reason: None,
-            path,
-            receiver: 0,
+            ..Reply::new(self.index, PacketType::Ack, version, path)
         }
     }
 }

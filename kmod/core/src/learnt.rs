@@ -76,6 +76,12 @@ struct Entry {
     learnt: Learnt,
 }
 
+impl Entry {
+    fn is_of(&self, path: &Path) -> bool {
+        self.local == path.local && self.remote == path.remote
+    }
+}
+
 /// The paths that a connection has left: the last four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathMemory {
@@ -98,9 +104,8 @@ impl PathMemory {
             kept.window = learnt.window.max(learnt.threshold);
         }
         kept.repairing = false;
-        let known = self.entries.iter().position(|entry| {
-            entry.is_some_and(|entry| entry.local == path.local && entry.remote == path.remote)
-        });
+        let of_path = |entry: &Option<Entry>| entry.is_some_and(|entry| entry.is_of(path));
+        let known = self.entries.iter().position(of_path);
         // An empty place sorts before every time.
         let oldest = || {
             let places = self.entries.iter().enumerate();
@@ -124,7 +129,7 @@ impl PathMemory {
     pub fn start(&self, now: Instant, path: &Path, window: u32, agreed: u32) -> Start {
         let entries = self.entries.iter().flatten();
         let known = entries
-            .filter(|entry| entry.local == path.local && entry.remote == path.remote)
+            .filter(|entry| entry.is_of(path))
             .find(|entry| now.since(entry.left) < BELIEVED);
         match known {
             Some(Entry { learnt, .. }) => Start {

@@ -5,10 +5,10 @@ use super::address::Path;
 use super::event::{CloseReason, MoveFailure, Refused};
 use super::flow::{Flow, LocalHalf, Move, Phase};
 use super::host::Host;
-use super::shared::{Reply, Shared};
+use super::shared::Shared;
 use super::time::{earliest, Instant};
 use super::timer::Retry;
-use super::wire::{PacketType, Reason, TOKEN_LEN};
+use super::wire::Reason;
 
 /// RSTs that a flow which is reset in the middle of a move sends without being asked.
 const MAX_RSTS: u8 = 4;
@@ -92,16 +92,7 @@ impl Flow {
     fn send_rst(&self, shared: &mut Shared, reason: Reason) {
         let path = self.rst_path();
         if let Some(path) = path {
-            shared.replies.push(Reply {
-                flow: self.index,
-                kind: PacketType::Rst,
-                version: self.version,
-                token: [0; TOKEN_LEN],
-                echo: None,
-                reason: Some(reason),
-                path,
-                receiver: 0,
-            });
+            shared.replies.push(self.rst(reason, path));
         }
     }
 

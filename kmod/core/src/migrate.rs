@@ -11,7 +11,7 @@ use super::host::Host;
 use super::shared::{Reply, Shared};
 use super::time::{Duration, Instant};
 use super::timer::Retry;
-use super::wire::{Message, PacketType, TOKEN_LEN};
+use super::wire::{Message, PacketType};
 
 impl Flow {
     /// [`Command::Move`](super::event::Command::Move).
@@ -414,15 +414,6 @@ impl Flow {
     }
 
     fn reply_rsyn_ack(&self, version: u64, path: Path) -> Reply {
-        Reply {
-            flow: self.index,
-            kind: PacketType::RsynAck,
-            version,
-            token: [0; TOKEN_LEN],
-            echo: None,
-            reason: None,
-            path,
-            receiver: 0,
-        }
+        Reply::new(self.index, PacketType::RsynAck, version, path)
     }
 }

@@ -16,7 +16,7 @@ use super::flow::{Flow, LocalHalf, Move, Phase};
 use super::host::Host;
 use super::shared::{Reply, Shared};
 use super::time::Instant;
-use super::wire::{Message, PacketType, TOKEN_LEN};
+use super::wire::{Message, PacketType};
 
 /// HOLE-PUNCHes that a connection answers in a second, and HOLE-PUNCH-ACKs that it acts on: more
 /// than an honest mover sends, and nothing to flood a third host with.
@@ -111,7 +111,7 @@ impl Flow {
             Some(_) if !shared.punches.take(now) => Err(Discard::RateLimited),
             Some(path) => {
                 let kind = PacketType::HolePunchAck;
-                shared.answer(now, self.punch_reply(kind, message.version, path))
+                shared.answer(now, Reply::new(self.index, kind, message.version, path))
             }
         };
         let (counter, event) = match answered {
@@ -188,19 +188,9 @@ impl Flow {
             return Err(Discard::RateLimited);
         }
         let path = rx.reply_path();
-        shared.answer(now, self.punch_reply(PacketType::Rsyn, self.version, path))
-    }
-
-    fn punch_reply(&self, kind: PacketType, version: u64, path: Path) -> Reply {
-        Reply {
-            flow: self.index,
-            kind,
-            version,
-            token: [0; TOKEN_LEN],
-            echo: None,
-            reason: None,
-            path,
-            receiver: 0,
-        }
+        shared.answer(
+            now,
+            Reply::new(self.index, PacketType::Rsyn, self.version, path),
+        )
     }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Reception of control packets: nothing has an effect before its MAC is checked.
 
-use super::address::RxInfo;
+use super::address::{Path, RxInfo};
 use super::connection::Connection;
 use super::event::{CloseReason, Discard, Event, FlowIndex};
 use super::flow::{Flow, Phase};
 use super::host::Host;
 use super::shared::{Reply, Shared};
-use super::wire::{Message, Packet, PacketType, Reason, TOKEN_LEN};
+use super::wire::{Message, Packet, PacketType, Reason};
 
 impl Connection {
     /// Takes in a control packet that carries one of our flow IDs, or a SYN that the host found
@@ -206,14 +206,8 @@ impl Flow {
             // The client waits for us, and we for its ACK.
             true => self.reply_syn_ack(path),
             false => Reply {
-                flow: self.index,
-                kind: PacketType::Pong,
-                version: message.version,
                 token: message.token.ok_or(Discard::WrongState)?,
-                echo: None,
-                reason: None,
-                path,
-                receiver: 0,
+                ..Reply::new(self.index, PacketType::Pong, message.version, path)
             },
         };
         shared.answer(host.now(), reply)?;
@@ -224,16 +218,14 @@ impl Flow {
         Ok(())
     }
 
-    pub(super) fn reply_rst(&self, reason: Reason, rx: &RxInfo) -> Reply {
+    pub(super) const fn rst(&self, reason: Reason, path: Path) -> Reply {
         Reply {
-            flow: self.index,
-            kind: PacketType::Rst,
-            version: self.version,
-            token: [0; TOKEN_LEN],
-            echo: None,
             reason: Some(reason),
-            path: rx.reply_path(),
-            receiver: 0,
+            ..Reply::new(self.index, PacketType::Rst, self.version, path)
         }
+    }
+
+    pub(super) fn reply_rst(&self, reason: Reason, rx: &RxInfo) -> Reply {
+        self.rst(reason, rx.reply_path())
     }
 }

@@ -89,6 +89,22 @@ pub(super) struct Reply {
     pub(super) receiver: u64,
 }
 
+impl Reply {
+    /// One that carries nothing but its version.
+    pub(super) const fn new(flow: FlowIndex, kind: PacketType, version: u64, path: Path) -> Self {
+        Self {
+            flow,
+            kind,
+            version,
+            token: [0; TOKEN_LEN],
+            echo: None,
+            reason: None,
+            path,
+            receiver: 0,
+        }
+    }
+}
+
 /// What only a part of a connection's life needs: a client's cookies until it has an answer, tickets
 /// afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

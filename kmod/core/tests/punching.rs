@@ -2,6 +2,8 @@
 //! A server moves while its client is behind a NAT that lets nobody in whom the client has not
 //! sent to: HOLE-PUNCH and HOLE-PUNCH-ACK (R17, R23).
 
+mod pair;
+
 use eccp_core::address::{Encap, IpAddr128, LocalAddress, RemoteAddr};
 use eccp_core::connection::AddFlow;
 use eccp_core::event::{Command, Discard, Event, FlowIndex, MoveFailure};
@@ -9,9 +11,8 @@ use eccp_core::settings::Settings;
 use eccp_core::sim::{Captured, Faults, Mapping, Nat, Node, World, FLOW};
 use eccp_core::time::Duration;
 use eccp_core::wire::{Message, Packet, PacketType};
+use pair::{addr, addr6, CLIENT, SERVER};
 
-const CLIENT: usize = 0;
-const SERVER: usize = 1;
 const OUTSIDE: IpAddr128 = IpAddr128::from_v4([203, 0, 113, 1]);
 const SECOND: FlowIndex = FlowIndex(1);
 const MAPPINGS: [Mapping; 3] = [
@@ -19,26 +20,6 @@ const MAPPINGS: [Mapping; 3] = [
     Mapping::PerSource,
     Mapping::Preserving,
 ];
-
-fn addr(host: usize, n: u8) -> LocalAddress {
-    LocalAddress {
-        addr: IpAddr128::from_v4([10, host as u8 + 1, n, 1]),
-        ifindex: u32::from(n),
-        flags: 0,
-        priority: 0,
-    }
-}
-
-fn addr6(host: usize, n: u8) -> LocalAddress {
-    let mut raw = [0; 16];
-    raw[..4].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
-    raw[7] = host as u8 + 1;
-    raw[15] = n;
-    LocalAddress {
-        addr: IpAddr128(raw),
-        ..addr(host, n)
-    }
-}
 
 fn seeds(count: u64) -> std::ops::Range<u64> {
     match std::env::var("ECCP_SIM_SEED") {

@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! NATs: a client behind one that forgets its bindings, and somebody who only looks like one (R22).
 
+mod pair;
+
 use eccp_core::address::{Encap, IpAddr128, LocalAddress};
 use eccp_core::event::{Event, PathChange};
 use eccp_core::settings::{Encapsulation, Settings};
 use eccp_core::sim::{Faults, Nat, Node, Rng, World, FLOW};
 use eccp_core::time::{Duration, Instant};
 use eccp_core::wire::{Header, PacketType};
+use pair::{addr, CLIENT, SERVER};
 
-const CLIENT: usize = 0;
-const SERVER: usize = 1;
 const OUTSIDE: IpAddr128 = IpAddr128::from_v4([203, 0, 113, 1]);
-
-fn addr(host: usize, n: u8) -> LocalAddress {
-    LocalAddress {
-        addr: IpAddr128::from_v4([10, host as u8 + 1, n, 1]),
-        ifindex: u32::from(n),
-        flags: 0,
-        priority: 0,
-    }
-}
 
 fn settings() -> Settings {
     Settings {

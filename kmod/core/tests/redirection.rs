@@ -2,7 +2,9 @@
 //! Both hosts move at once to addresses that the other does not know: routers with a redirection
 //! cache bring them together (protocol.md §7.8), and nobody else can use those.
 
-use eccp_core::address::{Encap, IpAddr128, LocalAddress, Path, RxInfo};
+mod pair;
+
+use eccp_core::address::{Encap, IpAddr128, Path, RxInfo};
 use eccp_core::event::{CloseReason, Discard, Event};
 use eccp_core::flow::FlowState;
 use eccp_core::router::{
@@ -15,19 +17,9 @@ use eccp_core::time::{Duration, Instant};
 use eccp_core::wire::{
     Message, Packet, PacketType, RedirectStep, Redirection, CONTROL_LEN, MAX_CONTROL,
 };
+use pair::{addr, CLIENT, SERVER};
 
-const CLIENT: usize = 0;
-const SERVER: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn addr(host: usize, n: u8) -> LocalAddress {
-    LocalAddress {
-        addr: IpAddr128::from_v4([10, host as u8 + 1, n, 1]),
-        ifindex: u32::from(n),
-        flags: 0,
-        priority: 0,
-    }
-}
 
 fn settings(redirect: bool) -> Settings {
     Settings {
